@@ -1,0 +1,174 @@
+//! The names a configuration file may use, and what to say about those that it may not.
+
+use toml::de::{DeTable, DeValue};
+
+use crate::suggest::did_you_mean;
+
+/// Settings outside any table.
+pub(super) const TOP_NAMES: [&str; 4] = ["data", "bucket", "s3", "engine"];
+
+/// Settings of the table `[engine]`.
+pub(super) const ENGINE_NAMES: [&str; 6] = [
+    "segment_bytes_max",
+    "segment_age_max_secs",
+    "durability",
+    "block_cache_bytes",
+    "memtable_bytes_max",
+    "single_writer",
+];
+
+/// One setting of the table `[s3]`.
+pub(super) struct StoreName {
+    /// What the file calls it.
+    pub(super) name: &'static str,
+    /// What the object store calls it.
+    pub(super) store_key: &'static str,
+    /// The environment variables that say the same and win over the file.
+    pub(super) variables: &'static [&'static str],
+    /// What its value is.
+    pub(super) value: StoreValue,
+}
+
+/// What the value of a setting of `[s3]` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StoreValue {
+    /// A string.
+    Text,
+    /// `true` or `false`.
+    Switch,
+}
+
+/// Settings of the table `[s3]`. Conditional puts are not among them: whether the store honours
+/// those is found out when the database is opened, not declared.
+pub(super) static STORE_NAMES: [StoreName; 17] = {
+    use StoreValue::{Switch, Text};
+    [
+        store("endpoint", "aws_endpoint", &["AWS_ENDPOINT", "AWS_ENDPOINT_URL"], Text),
+        store("region", "aws_region", &["AWS_REGION", "AWS_DEFAULT_REGION"], Text),
+        store("access_key_id", "aws_access_key_id", &["AWS_ACCESS_KEY_ID"], Text),
+        store("secret_access_key", "aws_secret_access_key", &["AWS_SECRET_ACCESS_KEY"], Text),
+        store("session_token", "aws_session_token", &["AWS_SESSION_TOKEN", "AWS_TOKEN"], Text),
+        store("allow_http", "allow_http", &["AWS_ALLOW_HTTP"], Switch),
+        store(
+            "allow_invalid_certificates",
+            "allow_invalid_certificates",
+            &["AWS_ALLOW_INVALID_CERTIFICATES"],
+            Switch,
+        ),
+        store(
+            "virtual_hosted_style_request",
+            "aws_virtual_hosted_style_request",
+            &["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"],
+            Switch,
+        ),
+        store("skip_signature", "aws_skip_signature", &["AWS_SKIP_SIGNATURE"], Switch),
+        store("unsigned_payload", "aws_unsigned_payload", &["AWS_UNSIGNED_PAYLOAD"], Switch),
+        store("checksum_algorithm", "aws_checksum_algorithm", &["AWS_CHECKSUM_ALGORITHM"], Text),
+        store(
+            "server_side_encryption",
+            "aws_server_side_encryption",
+            &["AWS_SERVER_SIDE_ENCRYPTION"],
+            Text,
+        ),
+        store("sse_kms_key_id", "aws_sse_kms_key_id", &["AWS_SSE_KMS_KEY_ID"], Text),
+        store(
+            "sse_bucket_key_enabled",
+            "aws_sse_bucket_key_enabled",
+            &["AWS_SSE_BUCKET_KEY_ENABLED"],
+            Switch,
+        ),
+        store("connect_timeout", "connect_timeout", &["AWS_CONNECT_TIMEOUT"], Text),
+        store("timeout", "timeout", &["AWS_TIMEOUT"], Text),
+        store("proxy_url", "proxy_url", &["AWS_PROXY_URL"], Text),
+    ]
+};
+
+/// A setting that can't stand where it stands.
+pub(super) struct UnknownSetting {
+    /// Where in the file it begins, in bytes.
+    pub(super) offset: usize,
+    /// What is wrong with it.
+    pub(super) reason: String,
+}
+
+/// The first setting of `document`, in the order of the file, that no table knows.
+pub(super) fn first_unknown(document: &DeTable<'_>) -> Option<UnknownSetting> {
+    let mut unknown = unknown_in(document, None, &TOP_NAMES);
+    for (name, value) in document {
+        let DeValue::Table(table) = value.get_ref() else { continue };
+        match name.get_ref().as_ref() {
+            "engine" => unknown.extend(unknown_in(table, Some("engine"), &ENGINE_NAMES)),
+            "s3" => {
+                let names: Vec<&str> = STORE_NAMES.iter().map(|option| option.name).collect();
+                unknown.extend(unknown_in(table, Some("s3"), &names));
+                unknown.extend(wrong_store_values(table));
+            }
+            _ => {}
+        }
+    }
+    unknown.into_iter().min_by_key(|unknown| unknown.offset)
+}
+
+/// The object store's name for a setting of `[s3]`.
+pub(super) fn store_key(name: &str) -> &str {
+    find_store_name(name).map_or(name, |option| option.store_key)
+}
+
+/// True when an environment variable says what the setting `name` of `[s3]` says.
+pub(super) fn environment_says(name: &str, is_set: impl Fn(&str) -> bool) -> bool {
+    find_store_name(name)
+        .is_some_and(|option| option.variables.iter().any(|variable| is_set(variable)))
+}
+
+const fn store(
+    name: &'static str,
+    store_key: &'static str,
+    variables: &'static [&'static str],
+    value: StoreValue,
+) -> StoreName {
+    StoreName { name, store_key, variables, value }
+}
+
+fn find_store_name(name: &str) -> Option<&'static StoreName> {
+    STORE_NAMES.iter().find(|option| option.name == name)
+}
+
+fn unknown_in(table: &DeTable<'_>, header: Option<&str>, known: &[&str]) -> Vec<UnknownSetting> {
+    let place = header.map_or(String::new(), |header| format!(" in [{header}]"));
+    let unknown = table.keys().filter(|name| !known.contains(&name.get_ref().as_ref()));
+    unknown
+        .map(|name| {
+            let asked = name.get_ref().as_ref();
+            let hint = match home_of(asked) {
+                Some(home) => format!("; it belongs {home}"),
+                None => did_you_mean(asked, known.iter().copied()),
+            };
+            let reason = format!("unknown setting {asked:?}{place}{hint}");
+            UnknownSetting { offset: name.span().start, reason }
+        })
+        .collect()
+}
+
+/// Where a setting that stands in the wrong table belongs.
+fn home_of(name: &str) -> Option<&'static str> {
+    if ENGINE_NAMES.contains(&name) {
+        return Some("under [engine]");
+    }
+    if find_store_name(name).is_some() {
+        return Some("under [s3]");
+    }
+    TOP_NAMES.contains(&name).then_some("above the first [table]")
+}
+
+fn wrong_store_values(table: &DeTable<'_>) -> Vec<UnknownSetting> {
+    let wrong = table.iter().filter_map(|(name, value)| {
+        let option = find_store_name(name.get_ref())?;
+        let (fits, expected) = match option.value {
+            StoreValue::Text => (value.get_ref().is_str(), "a string in quotes"),
+            StoreValue::Switch => (value.get_ref().is_bool(), "true or false, without quotes"),
+        };
+        let reason = format!("setting {:?} in [s3] must be {expected}", option.name);
+        (!fits).then(|| UnknownSetting { offset: value.span().start, reason })
+    });
+    wrong.collect()
+}

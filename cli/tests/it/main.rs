@@ -1,0 +1,3 @@
+//! The integration tests of the command line, and of the workspace as a whole.
+
+mod tidy;

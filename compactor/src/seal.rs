@@ -1,0 +1,70 @@
+//! Sealing: the events of one local segment, sorted, become one delta file.
+
+use foldback_log_tier::history::{
+    CommitIndex, FileKind, HistoryIdentity, HistoryObject, HistoryWriter,
+};
+use foldback_log_tier::local_log::{LogReader, SegmentInfo};
+use foldback_log_tier::{
+    Commit, CommittedBatch, DatabaseId, Error, Event, EventRow, Result, Seq, TableId,
+};
+
+/// Builds the delta file of a sealed segment: the commits after `after`, which is the last commit
+/// that history covers, and of them the events that `keeps` wants.
+///
+/// Memory is bounded by the size of a segment.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`] if the segment is damaged or does not follow on `after`; nothing was
+/// published then, and the segment stays.
+pub fn seal(
+    reader: &LogReader,
+    segment: &SegmentInfo,
+    after: Seq,
+    database: DatabaseId,
+    keeps: &dyn Fn(TableId, Seq) -> bool,
+) -> Result<HistoryObject> {
+    let mut commits = CommitIndex::default();
+    let mut events: Vec<(Commit, Event)> = Vec::new();
+    for committed in reader.read_segment(segment)? {
+        let CommittedBatch { commit, batch } = committed?;
+        if commit.seq <= after {
+            continue;
+        }
+        commits.push(commit);
+        let kept = batch.events.into_iter().filter(|event| keeps(event.table, commit.seq));
+        events.extend(kept.map(|event| (commit, event)));
+    }
+    let (Some(first), Some(last)) = (commits.first(), commits.last()) else {
+        return Err(broken_chain(segment, after, "it holds no commit after it"));
+    };
+    if first.seq != after.next() || last.seq != segment.last {
+        return Err(broken_chain(
+            segment,
+            after,
+            &format!("it holds {} to {}", first.seq, last.seq),
+        ));
+    }
+    events.sort_unstable_by(|(left_commit, left), (right_commit, right)| {
+        let by_key = (left.table, &left.key).cmp(&(right.table, &right.key));
+        by_key.then(right_commit.seq.cmp(&left_commit.seq))
+    });
+    let kind = FileKind::Delta;
+    let mut writer =
+        HistoryWriter::new(HistoryIdentity { database, kind, first, last, scope: None })?;
+    for (commit, event) in &events {
+        writer.push(EventRow {
+            table: event.table,
+            key: &event.key,
+            seq: commit.seq,
+            timestamp: commit.timestamp,
+            value: event.change.value().map(AsRef::as_ref),
+        })?;
+    }
+    writer.finish(Some(&commits))
+}
+
+fn broken_chain(segment: &SegmentInfo, after: Seq, found: &str) -> Error {
+    let file = foldback_log_tier::names::segment(segment.first);
+    Error::corrupt(file, 0, format!("history ends at seq {after}, but {found}"))
+}

@@ -1,0 +1,208 @@
+//! The compactor's thread: it runs one job after the other, and tries again when the bucket fails.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use foldback_compactor::{
+    BASE_FILE_BYTES_TARGET, BaseWriter, Job, JobInputs, Publisher, is_passing, next_job,
+};
+use foldback_log_tier::history::HistoryObject;
+use foldback_log_tier::local_log::SegmentInfo;
+use foldback_log_tier::{Commit, Error as TierError, KeyRange, Seq, TableId};
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::health::Health;
+use crate::history_reader::HistoryReader;
+use crate::log_writer::{LogView, Request};
+use crate::network::Network;
+use crate::present::Present;
+use crate::timeline::Timeline;
+use crate::{Error, Result, threads};
+
+/// Wait after the first failure of a job; it doubles with each further one.
+const RETRY_WAIT_MIN: Duration = Duration::from_millis(500);
+/// Longest wait between two tries of a job.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Questions that wait for the thread.
+const QUEUE_LENGTH: usize = 64;
+
+/// What the thread works with.
+#[derive(Debug)]
+pub(crate) struct BackgroundParts {
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) history: Arc<HistoryReader>,
+    pub(crate) present: Arc<Present>,
+    pub(crate) log: Arc<LogView>,
+    pub(crate) to_writer: Sender<Request>,
+    pub(crate) network: Arc<Network>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Asks the thread to do all its jobs now, and to say how that went.
+type Ask = oneshot::Sender<Result<()>>;
+
+/// Owns the compactor's thread; it ends, between two jobs, when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Background {
+    asks: Option<Sender<Ask>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Background {
+    /// Starts the thread; `segment_sealed` tells it of work.
+    pub(crate) fn start(parts: BackgroundParts, segment_sealed: Receiver<()>) -> Self {
+        let (asks, asked) = crossbeam_channel::bounded(QUEUE_LENGTH);
+        let health = Arc::clone(&parts.health);
+        let thread = threads::spawn("foldback-compactor", health, move || {
+            run(&parts, &segment_sealed, &asked);
+        });
+        Self { asks: Some(asks), thread: Some(thread) }
+    }
+
+    /// Does all jobs that there are, and returns when they are done.
+    pub(crate) fn run_all(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let asks = self.asks.as_ref().ok_or(Error::Closed)?;
+        asks.send(reply).map_err(|_| Error::Closed)?;
+        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.asks = None;
+        threads::join(self.thread.take());
+    }
+}
+
+fn run(parts: &BackgroundParts, segment_sealed: &Receiver<()>, asked: &Receiver<Ask>) {
+    let mut wait = None;
+    loop {
+        let due = wait.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+        let mut ask = None;
+        crossbeam_channel::select! {
+            recv(segment_sealed) -> told => if told.is_err() { return },
+            recv(asked) -> received => match received {
+                Ok(reply) => ask = Some(reply),
+                Err(_) => return,
+            },
+            recv(due) -> _ => {}
+        }
+        let done = parts.run_jobs();
+        wait = match &done {
+            Ok(()) => None,
+            Err(Error::Tier(error)) if is_passing(error) => {
+                let longer = wait.map_or(RETRY_WAIT_MIN, |wait| (wait * 2).min(RETRY_WAIT_MAX));
+                tracing::warn!(%error, retry_secs = longer.as_secs_f32(), "a job failed");
+                Some(longer)
+            }
+            Err(error) => {
+                parts.health.halt(error.to_string());
+                None
+            }
+        };
+        if let Some(reply) = ask {
+            let _ = reply.send(done);
+        }
+    }
+}
+
+impl BackgroundParts {
+    /// Does one job after the other until there is none.
+    fn run_jobs(&self) -> Result<()> {
+        while let Some(job) = self.next_job()? {
+            tracing::debug!(?job, "job begins");
+            match job {
+                Job::Seal(segment) => self.seal(&segment)?,
+                Job::Base(table) => match self.write_base(table) {
+                    // The table was dropped meanwhile, and needs no base any more.
+                    Err(Error::TableNotFound { .. }) => {}
+                    done => done?,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn next_job(&self) -> Result<Option<Job>> {
+        self.health.check()?;
+        let segments = self.log.segments();
+        let manifest = self.publisher.newest();
+        let needs_base = |record: &crate::TableRecord| {
+            let open = record.open_protection().filter(|interval| !interval.starts_empty)?;
+            Some((record.id, open.first.seq))
+        };
+        let need_base: Vec<_> = self.log.catalog().live().filter_map(needs_base).collect();
+        let inputs = JobInputs { manifest: &manifest, segments: &segments, need_base: &need_base };
+        Ok(next_job(inputs))
+    }
+
+    fn seal(&self, segment: &SegmentInfo) -> Result<()> {
+        let catalog = self.log.catalog();
+        let keeps = |table, seq| catalog.keeps(table, seq);
+        let manifest = self.publisher.newest();
+        let sealed = manifest.sealed.seq;
+        let delta =
+            foldback_compactor::seal(&self.log.reader, segment, sealed, manifest.database, &keeps)?;
+        let (publisher, now) = (Arc::clone(&self.publisher), self.clock.now());
+        self.network.run(async move { publisher.publish_delta(&delta, now).await })?;
+        let _ = self.to_writer.send(Request::Trim { sealed: self.publisher.newest().sealed.seq });
+        Ok(())
+    }
+
+    /// Writes the first base of a table from a view of the present.
+    ///
+    /// The log is sealed through that view first, so that the base never lies above what the
+    /// bucket can restore of the catalog.
+    fn write_base(&self, table: TableId) -> Result<()> {
+        let view = self.present.view();
+        let (reply, answer) = oneshot::channel();
+        self.to_writer.send(Request::Roll { reply }).map_err(|_| Error::Closed)?;
+        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))?;
+        while let Some(Job::Seal(segment)) = self.next_job()? {
+            self.seal(&segment)?;
+        }
+        let commit = self.commit(view.seq())?;
+        let database = self.publisher.newest().database;
+        let mut base = BaseWriter::new(database, table, commit, BASE_FILE_BYTES_TARGET);
+        let mut entries = Vec::new();
+        for row in view.range(table, &KeyRange::all())? {
+            let (key, value) = row?;
+            if let Some(file) = base.push(&key, &value)? {
+                entries.push(self.upload(file)?);
+            }
+        }
+        entries.push(self.upload(base.finish()?)?);
+        let (publisher, now) = (Arc::clone(&self.publisher), self.clock.now());
+        Ok(self.network.run(async move { publisher.publish_base(entries, now).await })?)
+    }
+
+    fn upload(&self, file: HistoryObject) -> Result<foldback_log_tier::manifest::HistoryEntry> {
+        let publisher = Arc::clone(&self.publisher);
+        let uploaded = self.network.run(async move {
+            publisher.upload(&file).await?;
+            Ok::<_, TierError>(file.entry)
+        });
+        Ok(uploaded?)
+    }
+
+    /// The commit with this number, which is not younger than the last one.
+    fn commit(&self, seq: Seq) -> Result<Commit> {
+        if seq == Seq::ZERO {
+            return Ok(Commit::ORIGIN);
+        }
+        let timeline = Timeline {
+            segments: &self.log.segments(),
+            manifest: &self.publisher.newest(),
+            log: &self.log.reader,
+            history: &self.history,
+            network: &self.network,
+        };
+        let found = timeline.get(seq)?;
+        found.ok_or_else(|| Error::Lost(format!("commit #{seq} is in no segment and no delta")))
+    }
+}

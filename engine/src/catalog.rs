@@ -1,0 +1,174 @@
+//! The catalog: which tables there are, and when each was protected. It is itself table 0.
+//!
+//! The catalog in memory is the fold of table 0. A [`CatalogChange`] is checked against it and
+//! turned into the events that record it by one pure function, [`Catalog::apply`], which the log
+//! writer calls with the commit it is about to write. So a change is checked and ordered by the
+//! same thread that orders all commits, and settings have a history like any other data.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
+
+mod record;
+mod suggest;
+
+pub use record::{Lineage, ProtectionInterval, Retention, TableRecord};
+
+use crate::config::NAME_BYTES_MAX;
+use crate::{Error, Result};
+
+/// A change to the catalog, decided by its caller and applied in commit order.
+#[derive(Clone, Debug)]
+pub(crate) enum CatalogChange {
+    /// Makes a table visible. Its tree exists already, and holds a restored state if there is a
+    /// lineage.
+    Create { id: TableId, name: String, lineage: Option<Lineage> },
+    /// Ends a table. Its history stays.
+    Drop { id: TableId },
+    /// Starts a protection interval; `starts_empty` says that the table has no key yet.
+    Protect { id: TableId, retention: Retention, starts_empty: bool },
+    /// Ends the protection interval that is open.
+    Unprotect { id: TableId },
+}
+
+/// Every table that ever was, by id, and the names of the live ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog {
+    tables: BTreeMap<TableId, TableRecord>,
+    live: BTreeMap<String, TableId>,
+}
+
+impl Catalog {
+    /// Checks `change`, makes it, and returns the events that record it in table 0.
+    ///
+    /// On an error nothing was changed.
+    pub(crate) fn apply(&mut self, change: CatalogChange, commit: Commit) -> Result<Vec<Event>> {
+        let record = match change {
+            CatalogChange::Create { id, name, lineage } => {
+                self.check_name_is_free(&name)?;
+                assert!(!self.tables.contains_key(&id), "table id {id} is drawn only once");
+                TableRecord::new(id, name, commit, lineage)
+            }
+            CatalogChange::Drop { id } => {
+                let mut record = self.live_by_id(id)?.clone();
+                record.close_protection(commit);
+                record.dropped = Some(commit);
+                record
+            }
+            CatalogChange::Protect { id, retention, starts_empty } => {
+                let mut record = self.live_by_id(id)?.clone();
+                if record.open_protection().is_some() {
+                    return Err(Error::AlreadyProtected { name: record.name });
+                }
+                let first = commit;
+                let interval = ProtectionInterval { first, last: None, retention, starts_empty };
+                record.protection.push(interval);
+                record
+            }
+            CatalogChange::Unprotect { id } => {
+                let mut record = self.live_by_id(id)?.clone();
+                if !record.close_protection(commit) {
+                    return Err(Error::NotProtected { name: record.name });
+                }
+                record
+            }
+        };
+        let event = record.to_event();
+        self.insert(record);
+        Ok(vec![event])
+    }
+
+    /// Takes over one event of table 0, as it is read back from the log or from history.
+    pub(crate) fn absorb(&mut self, key: &[u8], change: &Change) -> Result<()> {
+        match change {
+            Change::Put(value) => self.insert(TableRecord::from_event(key, value)?),
+            Change::Delete => return Err(record::corrupt(key, "table records are never deleted")),
+        }
+        Ok(())
+    }
+
+    /// The live table of this name.
+    pub(crate) fn by_name(&self, name: &str) -> Result<&TableRecord> {
+        let id = self.live.get(name).ok_or_else(|| self.not_found(name))?;
+        Ok(&self.tables[id])
+    }
+
+    /// The live table with this id.
+    pub(crate) fn live_by_id(&self, id: TableId) -> Result<&TableRecord> {
+        let live = self.tables.get(&id).filter(|record| record.dropped.is_none());
+        live.ok_or_else(|| Error::TableNotFound { name: format!("with id {id}"), near: Vec::new() })
+    }
+
+    /// Whether commits may write to this table.
+    pub(crate) fn is_live(&self, id: TableId) -> bool {
+        self.tables.get(&id).is_some_and(|record| record.dropped.is_none())
+    }
+
+    /// Refuses a name that a live table has, or that no table may have.
+    pub(crate) fn check_name_is_free(&self, name: &str) -> Result<()> {
+        check_name(name)?;
+        match self.live.contains_key(name) {
+            true => Err(Error::TableExists { name: name.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    /// The live tables, by name.
+    pub(crate) fn live(&self) -> impl Iterator<Item = &TableRecord> {
+        self.live.values().map(|id| &self.tables[id])
+    }
+
+    /// Every table that ever was, by id.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &TableRecord> {
+        self.tables.values()
+    }
+
+    /// The least id that no table has had.
+    pub(crate) fn next_id(&self) -> TableId {
+        TableId(self.tables.keys().next_back().map_or(1, |id| id.0 + 1))
+    }
+
+    /// Whether history keeps the event of `table` at `seq`.
+    pub(crate) fn keeps(&self, table: TableId, seq: Seq) -> bool {
+        table == TableId::CATALOG
+            || self.tables.get(&table).is_some_and(|record| record.protected_at(seq))
+    }
+
+    fn insert(&mut self, record: TableRecord) {
+        match record.dropped {
+            None => drop(self.live.insert(record.name.clone(), record.id)),
+            Some(_) if self.live.get(&record.name) == Some(&record.id) => {
+                self.live.remove(&record.name);
+            }
+            Some(_) => {}
+        }
+        self.tables.insert(record.id, record);
+    }
+
+    fn not_found(&self, name: &str) -> Error {
+        let near = suggest::near(name, self.live.keys().map(String::as_str));
+        Error::TableNotFound { name: name.to_owned(), near }
+    }
+}
+
+/// Refuses names that can't be typed in a shell or told apart on a screen.
+fn check_name(name: &str) -> Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if starts_well && name.len() <= NAME_BYTES_MAX && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "{name:?} can't name a table: a name has 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' \
+         and '.', and starts with a letter, a digit or '_'"
+    )))
+}
+
+/// The key of a table's record in table 0.
+fn record_key(id: TableId) -> Bytes {
+    format!("table/{:020}", id.0).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What the catalog says of one table, and how table 0 stores it.
+
+use std::fmt;
+
+use foldback_log_tier::{Change, Commit, Error as TierError, Event, Seq, TableId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// How long an instant stays restorable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retention {
+    /// This many seconds.
+    Secs(u64),
+    /// For ever.
+    Forever,
+}
+
+impl Default for Retention {
+    /// Thirty-five days.
+    fn default() -> Self {
+        Self::Secs(35 * 24 * 60 * 60)
+    }
+}
+
+impl Retention {
+    /// The earliest instant that is still kept at `now`.
+    #[must_use]
+    pub fn horizon(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Forever => Timestamp::MIN,
+            Self::Secs(secs) => {
+                let micros = i64::try_from(secs).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+                now.saturating_add_micros(-micros)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+        match self {
+            Self::Forever => f.write_str("forever"),
+            Self::Secs(secs) => {
+                let whole = UNITS.iter().find(|(unit, _)| secs % unit == 0);
+                let (unit, name) = whole.expect("every number is a multiple of one");
+                write!(f, "{}{name}", secs / unit)
+            }
+        }
+    }
+}
+
+/// A run of commits during which the history of a table is kept: `first <= seq`, and
+/// `seq < last.seq` where it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProtectionInterval {
+    /// The commit that switched protection on.
+    pub first: Commit,
+    /// The commit that switched it off, or dropped the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Commit>,
+    /// How long its instants stay restorable.
+    pub retention: Retention,
+    /// Whether the table had no key at `first`; if it had some, restores need a base first.
+    pub starts_empty: bool,
+}
+
+impl ProtectionInterval {
+    /// Whether the state after commit `seq` belongs to this interval.
+    #[must_use]
+    pub fn contains(&self, seq: Seq) -> bool {
+        self.first.seq <= seq && self.last.is_none_or(|last| seq < last.seq)
+    }
+}
+
+/// Where a restored table came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lineage {
+    /// The table it was restored from.
+    pub source: TableId,
+    /// The commit of the source whose state it started with.
+    pub target: Commit,
+}
+
+/// What the catalog says of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableRecord {
+    /// Its id.
+    pub id: TableId,
+    /// Its name; a dropped table's name can be another's by now.
+    pub name: String,
+    /// The commit that made it visible.
+    pub created: Commit,
+    /// The commit that dropped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<Commit>,
+    /// When it was protected, in order, with gaps between.
+    pub protection: Vec<ProtectionInterval>,
+    /// Where it came from, if it was restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
+}
+
+impl TableRecord {
+    pub(super) fn new(
+        id: TableId,
+        name: String,
+        created: Commit,
+        lineage: Option<Lineage>,
+    ) -> Self {
+        Self { id, name, created, dropped: None, protection: Vec::new(), lineage }
+    }
+
+    /// The interval that has not ended.
+    #[must_use]
+    pub fn open_protection(&self) -> Option<&ProtectionInterval> {
+        self.protection.last().filter(|interval| interval.last.is_none())
+    }
+
+    /// Ends the open interval, if there is one; says whether there was.
+    pub(super) fn close_protection(&mut self, commit: Commit) -> bool {
+        let open = self.protection.last_mut().filter(|interval| interval.last.is_none());
+        open.map(|interval| interval.last = Some(commit)).is_some()
+    }
+
+    pub(super) fn protected_at(&self, seq: Seq) -> bool {
+        self.protection.iter().any(|interval| interval.contains(seq))
+    }
+
+    pub(super) fn to_event(&self) -> Event {
+        let json = serde_json::to_vec(self).expect("a table record always serialises");
+        let change = Change::Put(json.into());
+        Event { table: TableId::CATALOG, key: super::record_key(self.id), change }
+    }
+
+    pub(super) fn from_event(key: &[u8], value: &[u8]) -> Result<Self> {
+        let record: Self =
+            serde_json::from_slice(value).map_err(|error| corrupt(key, &error.to_string()))?;
+        match super::record_key(record.id) == key {
+            true => Ok(record),
+            false => Err(corrupt(key, "it is the record of another table")),
+        }
+    }
+}
+
+/// A record of the catalog that does not say what it must.
+pub(super) fn corrupt(key: &[u8], reason: &str) -> crate::Error {
+    let file = format!("the catalog's record {:?}", String::from_utf8_lossy(key));
+    TierError::corrupt(file, 0, reason).into()
+}

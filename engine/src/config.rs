@@ -1,0 +1,102 @@
+//! The settings of a database: plain data, checked once when it is opened.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldback_log_tier::remote::RemoteOptions;
+
+use crate::clock::{Clock, SystemClock};
+use crate::{Error, Result};
+
+/// Longest key, in bytes.
+pub const KEY_BYTES_MAX: usize = 4 * 1024;
+/// Longest value, in bytes.
+pub const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes of keys and values in one batch.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Longest table name, in bytes.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// When a write counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Acknowledged means: on stable storage (fdatasync). It survives a power cut.
+    #[default]
+    Synced,
+    /// Acknowledged means: handed to the operating system. It survives a crash of the process; a
+    /// power cut may lose the newest commits, whole and from the end.
+    Buffered,
+}
+
+/// The settings of a database.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The local directory: log, present, and the bucket where none is configured.
+    pub directory: PathBuf,
+    /// URL of the bucket, such as `s3://bucket/prefix`; `None` is `bucket` in the directory.
+    pub bucket: Option<String>,
+    /// How the bucket is reached.
+    pub remote: RemoteOptions,
+    /// When a write counts as done, unless the write says otherwise.
+    pub durability: Durability,
+    /// A segment is rolled before it grows past this many bytes.
+    pub segment_bytes_max: u64,
+    /// A segment with something in it is rolled and sealed once it is this old.
+    pub segment_age_max: Duration,
+    /// Memory for blocks of the present that were read.
+    pub block_cache_bytes: u64,
+    /// Memory for events that the present holds unflushed, over all tables.
+    pub memtable_bytes_max: u64,
+    /// Where commits get their time from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Config {
+    /// The default settings for a database in `directory`.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            bucket: None,
+            remote: RemoteOptions::default(),
+            durability: Durability::default(),
+            segment_bytes_max: 64 * 1024 * 1024,
+            segment_age_max: Duration::from_secs(10),
+            block_cache_bytes: 64 * 1024 * 1024,
+            memtable_bytes_max: 64 * 1024 * 1024,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The same settings with this bucket.
+    #[must_use]
+    pub fn bucket(mut self, url: impl Into<String>) -> Self {
+        self.bucket = Some(url.into());
+        self
+    }
+
+    /// Refuses settings that can't work; repairs none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with the setting, what it is and what it may be.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bounds = [
+            ("segment_bytes_max", self.segment_bytes_max, 4 * 1024, 4 << 30),
+            ("memtable_bytes_max", self.memtable_bytes_max, 64 * 1024, 1 << 40),
+            ("block_cache_bytes", self.block_cache_bytes, 0, 1 << 40),
+        ];
+        for (name, value, least, most) in bounds {
+            if !(least..=most).contains(&value) {
+                return Err(Error::Invalid(format!(
+                    "setting {name} is {value}, it may be from {least} to {most} bytes"
+                )));
+            }
+        }
+        if self.segment_age_max.is_zero() {
+            return Err(Error::Invalid("setting segment_age_max must be over zero".to_owned()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,302 @@
+//! The database: the one door to tables, writes, views, protection and restores.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldback_compactor::Publisher;
+use foldback_log_tier::fs::FsLock;
+use foldback_log_tier::remote::Traffic;
+use foldback_log_tier::{Commit, DatabaseId, TableId, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::background::Background;
+use crate::batch::{CommitHandle, WriteBatch, WriteOptions};
+use crate::catalog::CatalogChange;
+use crate::config::{Config, Durability};
+use crate::health::Health;
+use crate::history_reader::HistoryReader;
+use crate::log_writer::{LogView, LogWriter, Request};
+use crate::network::Network;
+use crate::present::{Flusher, Present, PresentView, TableTree};
+use crate::{Error, Lineage, Result, Retention, Table, TableRecord};
+
+mod create;
+mod open;
+mod recover;
+mod replay;
+mod restores;
+mod status;
+
+pub use recover::Recovery;
+pub use status::Status;
+
+/// An open database. Clones are handles of the same one; it closes when the last is dropped.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all handles share. Fields are dropped in order: first the threads that make work for
+/// others, then the present, and last the lock of the directory.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    background: Background,
+    writer: LogWriter,
+    _flusher: Flusher,
+    log: Arc<LogView>,
+    pub(crate) present: Arc<Present>,
+    publisher: Arc<Publisher>,
+    history: Arc<HistoryReader>,
+    network: Arc<Network>,
+    health: Arc<Health>,
+    next_table: AtomicU64,
+    id: DatabaseId,
+    bucket: String,
+    config: Config,
+    opening: Opening,
+    _lock: Box<dyn FsLock>,
+}
+
+/// What opening a database found, and what it did about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// Bytes of a torn tail that were cut from the last segment: a write that no caller was told
+    /// had succeeded.
+    pub torn_bytes: u64,
+    /// Commits that were replayed from the log into the present.
+    pub replayed_commits: u64,
+    /// Tables whose present was damaged or missing and was folded again from history.
+    pub rebuilt_tables: Vec<String>,
+}
+
+impl Database {
+    /// Opens the database of `config.directory`, creating it if both the directory and the bucket
+    /// are empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tier`] if the directory is locked, damaged, or the bucket is out of reach;
+    /// [`Error::BucketHoldsHistory`], [`Error::ForeignBucket`] or [`Error::Lost`] if directory and
+    /// bucket don't belong together. Nothing was changed then.
+    pub fn open(config: Config) -> Result<Self> {
+        open::open(config)
+    }
+
+    /// Rebuilds the database of the bucket in `config.directory`, which must be empty, up to the
+    /// last commit that was sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the directory is in use, [`Error::Lost`] if the bucket holds nothing
+    /// or not enough.
+    pub fn recover(config: Config) -> Result<Recovery> {
+        recover::recover(config)
+    }
+
+    /// The database's id, which its bucket repeats.
+    #[must_use]
+    pub fn id(&self) -> DatabaseId {
+        self.inner.id
+    }
+
+    /// What opening it found.
+    #[must_use]
+    pub fn opening(&self) -> &Opening {
+        &self.inner.opening
+    }
+
+    /// Creates a table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableExists`], or [`Error::Invalid`] for a name that no table may have.
+    pub fn create_table(&self, name: &str) -> Result<Table> {
+        self.create(name, None, None)
+    }
+
+    /// Creates a table as of a past instant, for the import of its history.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create_table`]; [`Error::TimeGoesBack`] if the last commit is later.
+    pub fn create_table_at(&self, name: &str, timestamp: Timestamp) -> Result<Table> {
+        self.check_not_future(timestamp)?;
+        self.create(name, None, Some(timestamp))
+    }
+
+    /// The live table of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableNotFound`], with the names that resemble it.
+    pub fn table(&self, name: &str) -> Result<Table> {
+        let id = self.inner.log.catalog().by_name(name)?.id;
+        Ok(Table::new(self.clone(), id))
+    }
+
+    /// What the catalog says of the live tables, by name.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableRecord> {
+        self.inner.log.catalog().live().cloned().collect()
+    }
+
+    /// Drops a table. Its history, if it was protected, stays until its retention has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableNotFound`].
+    pub fn drop_table(&self, name: &str) -> Result<Commit> {
+        let id = self.table(name)?.id();
+        self.change_catalog(CatalogChange::Drop { id }, None, None)
+    }
+
+    /// Commits a batch. All of it becomes visible and durable, or nothing does.
+    pub fn write(&self, batch: WriteBatch, options: WriteOptions) -> CommitHandle {
+        self.try_write(batch, options).unwrap_or_else(CommitHandle::failed)
+    }
+
+    fn try_write(&self, batch: WriteBatch, options: WriteOptions) -> Result<CommitHandle> {
+        let batch = batch.into_checked()?;
+        if let Some(timestamp) = options.timestamp {
+            self.check_not_future(timestamp)?;
+        }
+        let durability: Durability = options.durability.unwrap_or(self.inner.config.durability);
+        let (reply, handle) = CommitHandle::new();
+        let timestamp = options.timestamp;
+        self.inner.writer.send(Request::Write { batch, timestamp, durability, reply });
+        Ok(handle)
+    }
+
+    /// A consistent view of all tables as of the last commit.
+    #[must_use]
+    pub fn view(&self) -> PresentView {
+        self.inner.present.view()
+    }
+
+    /// Protects a table: from the commit returned on, its history is kept for `retention`.
+    ///
+    /// It returns once the bucket holds the table's first base, so that everything it promises
+    /// survives the loss of this machine. A table without keys needs no base.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyProtected`], [`Error::TableNotFound`]. If the bucket fails after protection
+    /// was recorded, the error says so, and the base is written later.
+    pub fn protect(&self, name: &str, retention: Retention) -> Result<Commit> {
+        let commit = self.record_protection(name, retention, None)?;
+        let record = self.inner.log.catalog().by_name(name)?.clone();
+        if record.open_protection().is_some_and(|interval| !interval.starts_empty) {
+            self.inner.background.run_all()?;
+        }
+        Ok(commit)
+    }
+
+    /// Protects a table that has no keys yet as of a past instant, for the import of its history.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::protect`]; [`Error::TimeGoesBack`] if the last commit is later.
+    pub fn protect_at(
+        &self,
+        name: &str,
+        retention: Retention,
+        timestamp: Timestamp,
+    ) -> Result<Commit> {
+        self.check_not_future(timestamp)?;
+        self.record_protection(name, retention, Some(timestamp))
+    }
+
+    /// Ends the protection of a table. Its history up to here stays until its retention passes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotProtected`], [`Error::TableNotFound`].
+    pub fn unprotect(&self, name: &str) -> Result<Commit> {
+        let id = self.table(name)?.id();
+        self.change_catalog(CatalogChange::Unprotect { id }, None, None)
+    }
+
+    /// Seals everything that is committed: when it returns, the bucket holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tier`] if the bucket does not take it; the log keeps it then.
+    pub fn seal(&self) -> Result<Commit> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.writer.send(Request::Roll { reply });
+        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))?;
+        self.inner.background.run_all()?;
+        Ok(self.inner.publisher.newest().sealed)
+    }
+
+    /// Requests to the bucket and bytes to and from it since the database was opened.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.inner.history.remote().traffic()
+    }
+
+    fn record_protection(
+        &self,
+        name: &str,
+        retention: Retention,
+        timestamp: Option<Timestamp>,
+    ) -> Result<Commit> {
+        if retention == Retention::Secs(0) {
+            return Err(Error::Invalid("a retention is at least one second".to_owned()));
+        }
+        let id = self.table(name)?.id();
+        // Whether the table starts empty is found out by the log writer, at the very commit.
+        let change = CatalogChange::Protect { id, retention, starts_empty: false };
+        self.change_catalog(change, None, timestamp)
+    }
+
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        lineage: Option<(Lineage, Arc<TableTree>)>,
+        timestamp: Option<Timestamp>,
+    ) -> Result<Table> {
+        self.inner.log.catalog().check_name_is_free(name)?;
+        let (lineage, tree) = match lineage {
+            Some((lineage, tree)) => (Some(lineage), tree),
+            None => (None, self.inner.present.create_tree(self.draw_table_id())?),
+        };
+        let id = tree.id();
+        let change = CatalogChange::Create { id, name: name.to_owned(), lineage };
+        match self.change_catalog(change, Some(Arc::clone(&tree)), timestamp) {
+            Ok(_) => Ok(Table::new(self.clone(), id)),
+            Err(error) => {
+                tree.doom();
+                Err(error)
+            }
+        }
+    }
+
+    /// An id that no table has had. It is spent even if the table never becomes visible, unless
+    /// the process ends before.
+    pub(crate) fn draw_table_id(&self) -> TableId {
+        let id = TableId(self.inner.next_table.fetch_add(1, Ordering::AcqRel));
+        assert!(id <= TableId::MAX, "the database is out of table ids");
+        id
+    }
+
+    fn change_catalog(
+        &self,
+        change: CatalogChange,
+        tree: Option<Arc<TableTree>>,
+        timestamp: Option<Timestamp>,
+    ) -> Result<Commit> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.writer.send(Request::Catalog { change, tree, timestamp, reply });
+        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))
+    }
+
+    /// Refuses a commit stamped later than now: every later commit would have to carry that stamp.
+    fn check_not_future(&self, timestamp: Timestamp) -> Result<()> {
+        let now = self.inner.config.clock.now().max(self.inner.log.tip().timestamp);
+        match timestamp <= now {
+            true => Ok(()),
+            false => Err(Error::InFuture { asked: crate::instant::show(timestamp), now }),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Matching a local directory with a bucket: who is who, and what may not be mixed.
+
+use foldback_log_tier::fs::{Fs, FsLock};
+use foldback_log_tier::manifest::Manifest;
+use foldback_log_tier::remote::BucketUrl;
+use foldback_log_tier::{DatabaseId, names};
+
+use crate::config::Config;
+use crate::identity::{DirectoryState, Identity};
+use crate::{Error, Result};
+
+/// The local directory, held by this process.
+pub(super) struct Place;
+
+impl Place {
+    /// Makes the directory if need be, and takes its lock.
+    pub(super) fn lock(fs: &dyn Fs, config: &Config) -> Result<Box<dyn FsLock>> {
+        fs.create_directory(&config.directory)?;
+        Ok(fs.lock(&config.directory.join(names::LOCK))?)
+    }
+}
+
+/// The bucket to use: the one configured, else the one recorded, else the one in the directory.
+pub(super) fn bucket_url(config: &Config, recorded: Option<&Identity>) -> Result<BucketUrl> {
+    let recorded = recorded.and_then(|identity| identity.bucket.as_ref());
+    let text = match config.bucket.as_ref().or(recorded) {
+        Some(url) => url.clone(),
+        None => {
+            let absolute = std::path::absolute(&config.directory)
+                .map_err(foldback_log_tier::Error::local("find", &config.directory))?;
+            format!("file://{}", absolute.join(names::BUCKET_DIRECTORY).display())
+        }
+    };
+    Ok(text.parse()?)
+}
+
+/// Decides which database this is, from what the directory and the bucket say of themselves.
+pub(super) fn match_bucket(
+    config: &Config,
+    url: &BucketUrl,
+    recorded: Option<Identity>,
+    newest: Option<&Manifest>,
+) -> Result<Identity> {
+    let (directory, bucket) = (config.directory.display().to_string(), url.to_string());
+    let Some(mut identity) = recorded else {
+        return match newest {
+            None => {
+                let id = DatabaseId::random();
+                Ok(Identity::new(id, config.bucket.clone(), DirectoryState::Creating))
+            }
+            Some(manifest) => Err(Error::BucketHoldsHistory {
+                bucket,
+                directory,
+                theirs: manifest.database,
+                sealed: manifest.sealed.seq,
+            }),
+        };
+    };
+    let ours = identity.database;
+    match (identity.state, newest.map(|manifest| manifest.database)) {
+        (DirectoryState::Recovering, _) => Err(Error::Lost(format!(
+            "{directory} was being recovered from a bucket, and that did not finish; the bucket is \
+             untouched; run `recover` again"
+        ))),
+        (_, Some(theirs)) if theirs != ours => {
+            Err(Error::ForeignBucket { bucket, directory, theirs, ours })
+        }
+        (DirectoryState::Ready, None) => Err(Error::Lost(format!(
+            "bucket {bucket} holds no history, but {directory} holds database {ours}, whose \
+             history was there before; nothing was changed; check the bucket's name and prefix"
+        ))),
+        _ => {
+            if config.bucket.is_some() {
+                identity.bucket.clone_from(&config.bucket);
+            }
+            Ok(identity)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Opening: directory and bucket are matched, the log is replayed, and the threads are started.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use foldback_compactor::Publisher;
+use foldback_log_tier::fs::{Fs, FsLock, OsFs};
+use foldback_log_tier::local_log::{LocalLog, LocalLogOptions};
+use foldback_log_tier::manifest::Manifest;
+use foldback_log_tier::remote::{BucketUrl, RemoteLog};
+use foldback_log_tier::{Commit, names};
+
+use super::create::{Place, bucket_url, match_bucket};
+use super::replay::{Replayed, replay};
+use super::{Database, Inner, Opening};
+use crate::background::{Background, BackgroundParts};
+use crate::config::Config;
+use crate::health::Health;
+use crate::history_reader::HistoryReader;
+use crate::identity::{DirectoryState, Identity};
+use crate::log_writer::{LogWriter, LogWriterParts};
+use crate::network::Network;
+use crate::present::{Flusher, Present, TreeResources};
+use crate::{Error, Result, TableRecord};
+
+pub(super) fn open(config: Config) -> Result<Database> {
+    config.check()?;
+    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let place = Place::lock(&*fs, &config)?;
+    let recorded = Identity::read(&*fs, &config.directory)?;
+    let url = bucket_url(&config, recorded.as_ref())?;
+    let network = Network::start()?;
+    let remote = reach(&network, &url, &config)?;
+    let newest = newest_manifest(&network, &remote)?;
+    let identity = match_bucket(&config, &url, recorded, newest.as_ref())?;
+    identity.write(&*fs, &config.directory)?;
+    let ready = Identity { state: DirectoryState::Ready, ..identity.clone() };
+    let directory = config.directory.clone();
+    let ground_fs = Arc::clone(&fs);
+    let (database, lost) =
+        start(Ground { config, fs, place, url, network, remote, newest, identity })?;
+    assert!(lost.is_empty(), "only a recovery may lose tables");
+    ready.write(&*ground_fs, &directory)?;
+    Ok(database)
+}
+
+/// Everything that is known once directory and bucket are matched.
+pub(super) struct Ground {
+    pub(super) config: Config,
+    pub(super) fs: Arc<dyn Fs>,
+    pub(super) place: Box<dyn FsLock>,
+    pub(super) url: BucketUrl,
+    pub(super) network: Network,
+    pub(super) remote: RemoteLog,
+    pub(super) newest: Option<Manifest>,
+    pub(super) identity: Identity,
+}
+
+/// Connects to the bucket, and makes sure that its conditional puts work.
+pub(super) fn reach(network: &Network, url: &BucketUrl, config: &Config) -> Result<RemoteLog> {
+    let (url, options) = (url.clone(), config.remote.clone());
+    let connected = network.run(async move {
+        let remote = RemoteLog::connect(&url, &options).await?;
+        remote.probe().await?;
+        Ok::<_, foldback_log_tier::Error>(remote)
+    });
+    Ok(connected?)
+}
+
+pub(super) fn newest_manifest(network: &Network, remote: &RemoteLog) -> Result<Option<Manifest>> {
+    let remote = remote.clone();
+    Ok(network.run(async move { remote.newest_manifest().await })?)
+}
+
+/// Opens the log, an epoch, and the present, and starts the threads. Returns also the tables that
+/// could not be brought back, of which there are none unless the directory is recovered.
+pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
+    let Ground { config, fs, place, url, network, remote, newest, identity } = ground;
+    let manifest = newest.unwrap_or_else(|| Manifest::empty(identity.database));
+    let (log, torn_bytes) = open_log(&fs, &config, &manifest, &identity)?;
+    check_log_meets_history(&config, &log, &manifest)?;
+
+    let (epoch_remote, now) = (remote.clone(), config.clock.now());
+    let opened =
+        network.run(async move { Publisher::open_epoch(epoch_remote, manifest, now).await });
+    let publisher = Arc::new(opened?);
+    let network = Arc::new(network);
+    let history = Arc::new(HistoryReader::new(remote));
+    let resources = TreeResources::new(config.block_cache_bytes);
+    let present_directory = config.directory.join(names::PRESENT_DIRECTORY);
+    fs.create_directory(&present_directory)?;
+    let present = Arc::new(Present::new(present_directory, resources));
+    let manifest = publisher.newest();
+    let replayed = replay(&present, &log, &manifest, &history, &network, identity.state)?;
+    let Replayed { catalog, commits: replayed_commits, rebuilt_tables, lost_tables } = replayed;
+
+    let health = Arc::new(Health::default());
+    let (segment_sealed, told) = crossbeam_channel::bounded(1);
+    // Segments that were sealed before the last process ended are work already.
+    let _ = segment_sealed.try_send(());
+    let next_table = AtomicU64::new(catalog.next_id().0);
+    let flusher = Flusher::start(Arc::clone(&present), Arc::clone(&health));
+    let (writer, log) = LogWriter::start(LogWriterParts {
+        log,
+        catalog: Arc::new(catalog),
+        present: Arc::clone(&present),
+        health: Arc::clone(&health),
+        clock: Arc::clone(&config.clock),
+        segment_age_max: config.segment_age_max,
+        memtable_bytes_max: config.memtable_bytes_max,
+        segment_sealed,
+    });
+    let parts = BackgroundParts {
+        publisher: Arc::clone(&publisher),
+        history: Arc::clone(&history),
+        present: Arc::clone(&present),
+        log: Arc::clone(&log),
+        to_writer: writer.sender(),
+        network: Arc::clone(&network),
+        health: Arc::clone(&health),
+        clock: Arc::clone(&config.clock),
+    };
+    let background = Background::start(parts, told);
+    let opening = Opening { torn_bytes, replayed_commits, rebuilt_tables };
+    let (id, bucket) = (identity.database, url.to_string());
+    let inner = Inner {
+        background,
+        writer,
+        _flusher: flusher,
+        log,
+        present,
+        publisher,
+        history,
+        network,
+        health,
+        next_table,
+        id,
+        bucket,
+        config,
+        opening,
+        _lock: place,
+    };
+    Ok((Database { inner: Arc::new(inner) }, lost_tables))
+}
+
+fn open_log(
+    fs: &Arc<dyn Fs>,
+    config: &Config,
+    manifest: &Manifest,
+    identity: &Identity,
+) -> Result<(LocalLog, u64)> {
+    let directory = config.directory.join(names::LOG_DIRECTORY);
+    fs.create_directory(&directory)?;
+    if identity.state == DirectoryState::Ready && fs.list(&directory)?.is_empty() {
+        return Err(Error::Lost(format!(
+            "{} holds no segment, although its database had been opened before; commits that were \
+             not sealed are gone with it; nothing was changed; run `recover` into an empty \
+             directory to get back everything up to seq {}",
+            directory.display(),
+            manifest.sealed.seq,
+        )));
+    }
+    let options = LocalLogOptions { segment_bytes_max: config.segment_bytes_max };
+    let origin = manifest.sealed;
+    let (log, opening) =
+        LocalLog::open(Arc::clone(fs), &directory, identity.database, origin, options)?;
+    if opening.cut_bytes > 0 {
+        tracing::warn!(
+            bytes = opening.cut_bytes,
+            offset = opening.cut_offset,
+            segment = ?opening.cut_segment,
+            "cut the torn tail of the last segment: a write that was never acknowledged as synced"
+        );
+    }
+    Ok((log, opening.cut_bytes))
+}
+
+/// Refuses a log that ends before history does, or begins after a gap.
+fn check_log_meets_history(config: &Config, log: &LocalLog, manifest: &Manifest) -> Result<()> {
+    let Commit { seq: sealed, .. } = manifest.sealed;
+    let tip = log.tip().seq;
+    let directory = config.directory.display();
+    if tip < sealed {
+        return Err(Error::Lost(format!(
+            "the log in {directory} ends at seq {tip}, but the bucket holds history up to seq \
+             {sealed}: this directory is older than its bucket; nothing was changed; run \
+             `recover` into an empty directory"
+        )));
+    }
+    let first = log.segments().first().map_or(tip.next(), |info| info.first);
+    if first > sealed.next() {
+        return Err(Error::Lost(format!(
+            "the log in {directory} begins at seq {first}, but history ends at seq {sealed}: the \
+             commits between are gone; nothing was changed; run `recover` into an empty directory \
+             to get back everything up to seq {sealed}"
+        )));
+    }
+    Ok(())
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        tracing::debug!(directory = %self.config.directory.display(), "closing");
+    }
+}
+
+/// Shows that nothing was found and nothing done.
+impl Opening {
+    /// Whether the last process had closed the database in good order.
+    #[must_use]
+    pub fn was_clean(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,92 @@
+//! Recovery from the bucket alone: the local directory is made anew from history.
+
+use std::sync::Arc;
+
+use foldback_log_tier::fs::{Fs, OsFs};
+use foldback_log_tier::{Commit, names};
+
+use super::Database;
+use super::create::{Place, bucket_url};
+use super::open::{Ground, newest_manifest, reach, start};
+use crate::catalog::CatalogChange;
+use crate::config::Config;
+use crate::identity::{DirectoryState, Identity};
+use crate::network::Network;
+use crate::{Error, Result};
+
+/// A database that was rebuilt from its bucket.
+#[derive(Debug)]
+pub struct Recovery {
+    /// The database, open, in a new epoch.
+    pub database: Database,
+    /// The last commit that the bucket held; nothing after it could be brought back.
+    pub recovered_to: Commit,
+    /// Names of tables that were not protected: their data was never in the bucket. They were
+    /// dropped.
+    pub lost_tables: Vec<String>,
+}
+
+pub(super) fn recover(config: Config) -> Result<Recovery> {
+    config.check()?;
+    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let place = Place::lock(&*fs, &config)?;
+    clear_unfinished(&*fs, &config)?;
+    let url = bucket_url(&config, None)?;
+    let network = Network::start()?;
+    let remote = reach(&network, &url, &config)?;
+    let newest = newest_manifest(&network, &remote)?.ok_or_else(|| {
+        Error::Lost(format!(
+            "bucket {url} holds no history, so there is nothing to recover; nothing was changed; \
+             check the bucket's name and prefix"
+        ))
+    })?;
+    let recovered_to = newest.sealed;
+    let recovering = DirectoryState::Recovering;
+    let mut identity = Identity::new(newest.database, config.bucket.clone(), recovering);
+    identity.write(&*fs, &config.directory)?;
+    let ground = Ground {
+        config: config.clone(),
+        fs: Arc::clone(&fs),
+        place,
+        url,
+        network,
+        remote,
+        newest: Some(newest),
+        identity: identity.clone(),
+    };
+    let (database, lost) = start(ground)?;
+    for record in &lost {
+        database.change_catalog(CatalogChange::Drop { id: record.id }, None, None)?;
+    }
+    identity.state = DirectoryState::Ready;
+    identity.write(&*fs, &config.directory)?;
+    let lost_tables = lost.into_iter().map(|record| record.name).collect();
+    Ok(Recovery { database, recovered_to, lost_tables })
+}
+
+/// Removes what an unfinished recovery left; refuses a directory that holds a database.
+fn clear_unfinished(fs: &dyn Fs, config: &Config) -> Result<()> {
+    let directory = &config.directory;
+    let parts = [names::LOG_DIRECTORY, names::PRESENT_DIRECTORY];
+    let unfinished = match Identity::read(fs, directory)? {
+        Some(identity) => identity.state == DirectoryState::Recovering,
+        None => !parts.iter().any(|part| directory.join(part).exists()),
+    };
+    if !unfinished {
+        return Err(Error::Invalid(format!(
+            "{} holds a database already; recover into an empty directory, and keep this one \
+             until you have seen that nothing is missing",
+            directory.display()
+        )));
+    }
+    for part in parts {
+        let path = directory.join(part);
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(foldback_log_tier::Error::local("remove", &path)(error).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

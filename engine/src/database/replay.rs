@@ -1,0 +1,209 @@
+//! Bringing the present up to the log's tip after the last process ended, however it ended.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldback_log_tier::local_log::LocalLog;
+use foldback_log_tier::manifest::Manifest;
+use foldback_log_tier::{CommittedBatch, KeyRange, Seq, TableId};
+
+use crate::catalog::Catalog;
+use crate::history_reader::HistoryReader;
+use crate::identity::DirectoryState;
+use crate::network::Network;
+use crate::present::{Present, TableTree};
+use crate::restore::PlanRows;
+use crate::target::restorable_from;
+use crate::{Error, Result, Selection, TableRecord};
+
+/// What replaying came to.
+pub(super) struct Replayed {
+    pub(super) catalog: Catalog,
+    pub(super) commits: u64,
+    pub(super) rebuilt_tables: Vec<String>,
+    /// Live tables that a recovery could not bring back.
+    pub(super) lost_tables: Vec<TableRecord>,
+}
+
+/// Opens the trees of all live tables and replays into each the commits that it has not flushed.
+///
+/// The catalog goes first, on its own: only its final state says which tables there are.
+pub(super) fn replay(
+    present: &Arc<Present>,
+    log: &LocalLog,
+    manifest: &Manifest,
+    history: &Arc<HistoryReader>,
+    network: &Network,
+    state: DirectoryState,
+) -> Result<Replayed> {
+    let rebuild = Rebuild { present, manifest, history, network };
+    let (mut rebuilt_tables, mut lost_tables) = (Vec::new(), Vec::new());
+    let mut positions = HashMap::new();
+
+    let (tree, rebuilt) = rebuild.open_or_rebuild_catalog(state)?;
+    rebuilt_tables.extend(rebuilt);
+    let position = tree.position()?.unwrap_or(Seq::ZERO);
+    positions.insert(TableId::CATALOG, position);
+    let mut catalog = Catalog::default();
+    for row in tree.range(&KeyRange::all(), Seq::MAX) {
+        let (key, value) = row?;
+        catalog.absorb(&key, &foldback_log_tier::Change::Put(value))?;
+    }
+    present.serve(tree);
+    each_commit_after(log, position, |committed| {
+        let events = committed.batch.events.iter();
+        for event in events.filter(|event| event.table == TableId::CATALOG) {
+            catalog.absorb(&event.key, &event.change)?;
+        }
+        Ok(())
+    })?;
+
+    let live: Vec<_> = catalog.live().cloned().collect();
+    for directory in present.directories()? {
+        if directory != TableId::CATALOG && !catalog.is_live(directory) {
+            present.remove_directory(directory)?;
+        }
+    }
+    for record in &live {
+        if state == DirectoryState::Recovering && !rebuild.is_in_history(record) {
+            lost_tables.push(record.clone());
+            continue;
+        }
+        let (tree, rebuilt) = rebuild.open_or_rebuild(record)?;
+        rebuilt_tables.extend(rebuilt);
+        let position = tree.position()?.unwrap_or(Seq::ZERO).max(record.created.seq);
+        positions.insert(record.id, position);
+        present.serve(tree);
+    }
+
+    let commits = replay_trees(present, log, &positions)?;
+    present.publish(log.tip().seq);
+    Ok(Replayed { catalog, commits, rebuilt_tables, lost_tables })
+}
+
+/// Applies to each tree the events after its position; returns the number of commits read.
+fn replay_trees(
+    present: &Present,
+    log: &LocalLog,
+    positions: &HashMap<TableId, Seq>,
+) -> Result<u64> {
+    let first = positions.values().min().copied().unwrap_or_default();
+    let mut commits = 0;
+    each_commit_after(log, first, |mut committed| {
+        let seq = committed.commit.seq;
+        let missing = |table: TableId| positions.get(&table).is_some_and(|at| *at < seq);
+        committed.batch.events.retain(|event| missing(event.table));
+        if !committed.batch.events.is_empty() {
+            commits += 1;
+            present.apply(&committed);
+        }
+        Ok(())
+    })?;
+    Ok(commits)
+}
+
+/// Reads the commits of the log after `position`, in order.
+fn each_commit_after(
+    log: &LocalLog,
+    position: Seq,
+    mut act: impl FnMut(CommittedBatch) -> Result<()>,
+) -> Result<()> {
+    let reader = log.reader();
+    for info in log.segments().iter().filter(|info| info.last > position) {
+        for committed in reader.read_segment(info)? {
+            let committed = committed?;
+            if committed.commit.seq > position {
+                act(committed)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What it takes to fold a tree again from history.
+struct Rebuild<'a> {
+    present: &'a Present,
+    manifest: &'a Manifest,
+    history: &'a Arc<HistoryReader>,
+    network: &'a Network,
+}
+
+impl Rebuild<'_> {
+    /// The catalog's tree, and the catalog's name if it had to be folded again.
+    fn open_or_rebuild_catalog(
+        &self,
+        state: DirectoryState,
+    ) -> Result<(Arc<TableTree>, Option<String>)> {
+        let opened = self.open(TableId::CATALOG, state == DirectoryState::Creating);
+        self.recovered(opened, TableId::CATALOG, "the catalog", Some((Seq::ZERO, true)))
+    }
+
+    /// A live table's tree, and its name if it had to be folded again.
+    fn open_or_rebuild(&self, record: &TableRecord) -> Result<(Arc<TableTree>, Option<String>)> {
+        let sealed = self.manifest.sealed.seq;
+        let interval = record.open_protection();
+        let history = interval.map(|interval| (interval.first.seq, interval.starts_empty));
+        // A table younger than what is sealed has all its commits in the log.
+        let fresh = record.created.seq > sealed && record.lineage.is_none();
+        let opened = self.open(record.id, fresh);
+        self.recovered(opened, record.id, &record.name, history)
+    }
+
+    /// Whether the bucket holds a state of the table to start from.
+    fn is_in_history(&self, record: &TableRecord) -> bool {
+        record.open_protection().is_some_and(|interval| {
+            let bases = |table| super::restores::whole_bases(self.manifest, table);
+            let from = restorable_from(record.id, interval, bases);
+            from.is_some_and(|from| from.seq <= self.manifest.sealed.seq)
+        })
+    }
+
+    fn open(&self, id: TableId, fresh: bool) -> Result<Arc<TableTree>> {
+        if !fresh && !self.present.directories()?.contains(&id) {
+            return Err(Error::Lost(format!("the present of table {id} is missing")));
+        }
+        let tree = self.present.open_tree(id)?;
+        tree.position()?;
+        Ok(tree)
+    }
+
+    /// Folds the table again up to what is sealed if its tree does not open; the log holds the
+    /// rest.
+    fn recovered(
+        &self,
+        opened: Result<Arc<TableTree>>,
+        id: TableId,
+        name: &str,
+        history: Option<(Seq, bool)>,
+    ) -> Result<(Arc<TableTree>, Option<String>)> {
+        let damage = match opened {
+            Ok(tree) => return Ok((tree, None)),
+            Err(damage @ (Error::Present { .. } | Error::Lost(_) | Error::Tier(_))) => damage,
+            Err(other) => return Err(other),
+        };
+        let Some((history_first, starts_empty)) = history else {
+            return Err(Error::Lost(format!(
+                "{damage}; table {name:?} is not protected, so its present is the only copy and \
+                 can't be folded again; nothing was changed"
+            )));
+        };
+        tracing::warn!(table = name, %damage, "the present is folded again from history");
+        let target = self.manifest.sealed;
+        let plan = crate::plan::plan(crate::plan::PlanInputs {
+            manifest: self.manifest,
+            segments: &[],
+            table: id,
+            table_name: name,
+            history_first: history_first.min(target.seq),
+            starts_empty,
+            target,
+            selection: &Selection::all(),
+        })?;
+        let tree = self.present.rebuild_tree(id, |tree| {
+            let history = Arc::clone(self.history);
+            let mut rows = PlanRows::start(&plan, None, history, self.network)?;
+            tree.load(target.seq, &mut rows).map(drop)
+        })?;
+        Ok((tree, Some(name.to_owned())))
+    }
+}

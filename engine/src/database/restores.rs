@@ -1,0 +1,301 @@
+//! Windows, targets, plans and restores, as a user of the database asks for them.
+
+use std::sync::Arc;
+
+use foldback_log_tier::history::FileKind;
+use foldback_log_tier::local_log::SegmentInfo;
+use foldback_log_tier::manifest::Manifest;
+use foldback_log_tier::{Commit, Error as TierError, KeyRange, Seq, TableId, Timestamp};
+use tokio::sync::oneshot;
+
+use super::Database;
+use crate::catalog::ProtectionInterval;
+use crate::log_writer::Request;
+use crate::plan::{PlanInputs, plan};
+use crate::present::Row;
+use crate::restore::PlanRows;
+use crate::target::windows;
+use crate::timeline::Timeline;
+use crate::{
+    Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result, Selection, TableRecord,
+    Target, Window, instant,
+};
+
+/// The history of the database as of one moment: a manifest, and the segments above it.
+struct Moment {
+    /// Read before the manifest: what is trimmed in between is in the manifest then.
+    segments: Arc<Vec<SegmentInfo>>,
+    manifest: Arc<Manifest>,
+    tip: Commit,
+    now: Timestamp,
+}
+
+impl Database {
+    /// What the catalog says of a live table.
+    pub(crate) fn record(&self, id: TableId) -> Result<TableRecord> {
+        Ok(self.inner.log.catalog().live_by_id(id)?.clone())
+    }
+
+    /// The restorable windows of a table, in order, with the gaps between them left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableNotFound`]; [`Error::NotProtected`] if it never was.
+    pub fn windows(&self, name: &str) -> Result<Vec<Window>> {
+        let record = self.protected(name)?;
+        Ok(self.windows_of(&record, &self.moment()))
+    }
+
+    /// The one commit that a target comes to, and the commit after it.
+    ///
+    /// An instant that is restorable stays what it is: once it was asked for, no later commit is
+    /// stamped at it or before it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutsideWindow`], [`Error::InFuture`], [`Error::NotProtected`],
+    /// [`Error::TableNotFound`].
+    pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
+        let record = self.protected(name)?;
+        self.close(target)?;
+        Ok(self.resolve_at(&record, target, &self.moment())?.0)
+    }
+
+    /// What a restore of the table's state at a target would read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::resolve`]; [`Error::Lost`] if a piece of history is missing; [`Error::Tier`] if
+    /// the bucket is out of reach or damaged.
+    pub fn plan(&self, name: &str, target: Target, selection: &Selection) -> Result<RestorePlan> {
+        let record = self.protected(name)?;
+        self.close(target)?;
+        let moment = self.moment();
+        let (resolved, interval) = self.resolve_at(&record, target, &moment)?;
+        self.plan_at(&record, interval, resolved.commit, selection, &moment)
+    }
+
+    /// Runs a plan into a new table, which becomes visible whole, by one commit, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableExists`], [`Error::Invalid`] for the name, before anything is read; what
+    /// reading the history fails with. Nothing is left behind then.
+    pub fn restore(&self, plan: &RestorePlan, new_name: &str) -> Result<Restored> {
+        self.restore_watched(plan, new_name, &mut |_| {})
+    }
+
+    /// As [`Self::restore`], telling `watch` how far it is from time to time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::restore`].
+    pub fn restore_watched(
+        &self,
+        plan: &RestorePlan,
+        new_name: &str,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Restored> {
+        self.inner.log.catalog().check_name_is_free(new_name)?;
+        match self.restore_once(plan, new_name, watch) {
+            Err(error) if is_gone(&error) => {
+                tracing::info!(%error, "a file of the plan is gone; planning anew");
+                let target = Target::Seq(plan.target.seq);
+                let again = self.plan(&plan.table_name, target, &plan.selection)?;
+                self.restore_once(&again, new_name, watch)
+            }
+            done => done,
+        }
+    }
+
+    /// Runs a plan and yields its rows, ascending by key, without making a table of them.
+    ///
+    /// # Errors
+    ///
+    /// What reading the local log fails with; each row may fail with what reading history does.
+    pub fn plan_rows<'a>(
+        &'a self,
+        plan: &'a RestorePlan,
+    ) -> Result<impl Iterator<Item = Result<Row>> + 'a> {
+        let history = Arc::clone(&self.inner.history);
+        PlanRows::start(plan, Some(&self.inner.log.reader), history, &self.inner.network)
+    }
+
+    fn restore_once(
+        &self,
+        plan: &RestorePlan,
+        new_name: &str,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Restored> {
+        let tree = self.inner.present.create_tree(self.draw_table_id())?;
+        // Until the table is visible, whatever goes wrong takes the tree with it.
+        tree.doom();
+        let mut progress = Progress::default();
+        let mut rows = self.plan_rows(plan)?.inspect(|row| {
+            if let Ok((key, value)) = row {
+                progress.add(key.len() + value.len(), watch);
+            }
+        });
+        let (rows, bytes) = tree.load(Seq::ZERO, &mut rows)?;
+        let lineage = Lineage { source: plan.table, target: plan.target };
+        let table = self.create(new_name, Some((lineage, Arc::clone(&tree))), None)?;
+        tree.spare();
+        let commit = table.record()?.created;
+        Ok(Restored { table: table.id(), commit, target: plan.target, rows, bytes })
+    }
+
+    /// Makes sure that no later commit is stamped at the target's instant or before it.
+    fn close(&self, target: Target) -> Result<()> {
+        let at = match target {
+            Target::At(at) => at,
+            Target::Before(before) => before.saturating_add_micros(-1),
+            Target::Latest | Target::Seq(_) => return Ok(()),
+        };
+        let now = self.inner.config.clock.now().max(self.inner.log.tip().timestamp);
+        if at > now {
+            return Err(Error::InFuture { asked: target.to_string(), now });
+        }
+        let (reply, answer) = oneshot::channel();
+        self.inner.writer.send(Request::CloseInstant { at, reply });
+        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed)).map(drop)
+    }
+
+    fn moment(&self) -> Moment {
+        let tip = self.inner.log.tip();
+        let segments = self.inner.log.segments();
+        let manifest = self.inner.publisher.newest();
+        Moment { segments, manifest, tip, now: self.inner.config.clock.now() }
+    }
+
+    fn protected(&self, name: &str) -> Result<TableRecord> {
+        let record = self.inner.log.catalog().by_name(name)?.clone();
+        match record.protection.is_empty() {
+            true => Err(Error::NotProtected { name: record.name }),
+            false => Ok(record),
+        }
+    }
+
+    fn windows_of(&self, record: &TableRecord, moment: &Moment) -> Vec<Window> {
+        windows(record, |table| whole_bases(&moment.manifest, table), moment.tip, moment.now)
+    }
+
+    /// The commit that a target comes to, and the protection interval that it lies in.
+    fn resolve_at(
+        &self,
+        record: &TableRecord,
+        target: Target,
+        moment: &Moment,
+    ) -> Result<(Resolved, ProtectionInterval)> {
+        let windows = self.windows_of(record, moment);
+        let timeline = self.timeline(moment);
+        let commit = match target {
+            Target::Latest => Some(moment.tip),
+            Target::At(at) => timeline.at_or_before(at)?,
+            Target::Before(before) => timeline.at_or_before(before.saturating_add_micros(-1))?,
+            Target::Seq(seq) if seq > moment.tip.seq => {
+                let asked = format!("#{seq}, which is after the last commit, #{}", moment.tip.seq);
+                return Err(Error::InFuture { asked, now: moment.now });
+            }
+            Target::Seq(seq) => timeline.get(seq)?,
+        };
+        let outside = || Error::OutsideWindow {
+            table: record.name.clone(),
+            asked: target.to_string(),
+            windows: windows.clone(),
+        };
+        let commit = commit.ok_or_else(outside)?;
+        let next = match commit.seq < moment.tip.seq {
+            true => timeline.get(commit.seq.next())?,
+            false => None,
+        };
+        // The state after a commit lasts until the next one.
+        let lasts_until = match target {
+            Target::At(at) => at,
+            Target::Before(before) => before.saturating_add_micros(-1),
+            Target::Latest | Target::Seq(_) => next.map_or(Timestamp::MAX, |next| next.timestamp),
+        };
+        let restorable = windows
+            .iter()
+            .any(|window| window.contains(commit.seq) && window.earliest <= lasts_until);
+        let interval = record.protection.iter().find(|interval| interval.contains(commit.seq));
+        match (restorable, interval) {
+            (true, Some(interval)) => Ok((Resolved { commit, next }, *interval)),
+            _ => Err(outside()),
+        }
+    }
+
+    fn timeline<'a>(&'a self, moment: &'a Moment) -> Timeline<'a> {
+        Timeline {
+            manifest: &moment.manifest,
+            segments: &moment.segments,
+            log: &self.inner.log.reader,
+            history: &self.inner.history,
+            network: &self.inner.network,
+        }
+    }
+
+    fn plan_at(
+        &self,
+        record: &TableRecord,
+        interval: ProtectionInterval,
+        target: Commit,
+        selection: &Selection,
+        moment: &Moment,
+    ) -> Result<RestorePlan> {
+        let mut plan = plan(PlanInputs {
+            manifest: &moment.manifest,
+            segments: &moment.segments,
+            table: record.id,
+            table_name: &record.name,
+            history_first: interval.first.seq,
+            starts_empty: interval.starts_empty,
+            target,
+            selection,
+        })?;
+        let files: Vec<_> = plan.files().map(|read| Arc::clone(&read.file)).collect();
+        for file in files {
+            let (history, name) = (Arc::clone(&self.inner.history), file.name.clone());
+            let tail = self.inner.network.run(async move { history.tail(&file).await })?;
+            plan.choose_row_groups(&name, tail.row_groups());
+        }
+        Ok(plan)
+    }
+}
+
+/// The commits of the table's bases that cover every key.
+pub(super) fn whole_bases(manifest: &Manifest, table: TableId) -> Vec<Commit> {
+    let mut pieces: Vec<(Commit, &KeyRange)> = Vec::new();
+    for file in manifest.files.iter().filter(|file| file.kind == FileKind::Base) {
+        let scope = file.scope.as_ref().filter(|scope| scope.table == table);
+        pieces.extend(scope.map(|scope| (file.last, &scope.keys)));
+    }
+    pieces.sort_by(|left, right| (left.0, &left.1.from).cmp(&(right.0, &right.1.from)));
+    let of_one_commit = pieces.chunk_by(|left, right| left.0 == right.0);
+    let whole = of_one_commit.filter(|pieces| {
+        let ends = pieces.iter().map(|(_, keys)| keys.until.clone());
+        let starts = pieces.iter().skip(1).map(|(_, keys)| Some(keys.from.clone()));
+        pieces[0].1.from.is_empty() && ends.eq(starts.chain([None]))
+    });
+    whole.map(|pieces| pieces[0].0).collect()
+}
+
+/// Whether a file or a segment was removed after the plan was made.
+fn is_gone(error: &Error) -> bool {
+    match error {
+        Error::Tier(TierError::Missing { .. }) => true,
+        Error::Tier(TierError::Local { source, .. }) => {
+            source.kind() == std::io::ErrorKind::NotFound
+        }
+        _ => false,
+    }
+}
+
+/// The instant as an error or a listing shows it.
+impl std::fmt::Display for Resolved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{} at {}", self.commit.seq, instant::show(self.commit.timestamp))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! What can go wrong for a user of the engine, one variant for each way to react.
+
+use foldback_log_tier::{DatabaseId, Seq, Timestamp};
+
+use crate::instant;
+
+/// The result of anything in the engine that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the engine. Whatever it says, nothing was half done: a call that returns an error
+/// has changed nothing, unless its variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name is taken by a live table.
+    #[error("table {name:?} exists already; nothing was changed; choose another name, or drop it")]
+    TableExists {
+        /// The name asked for.
+        name: String,
+    },
+    /// No live table has this name.
+    #[error("there is no table {name:?}{}", did_you_mean(near))]
+    TableNotFound {
+        /// The name, or the id, asked for.
+        name: String,
+        /// Names that resemble it.
+        near: Vec<String>,
+    },
+    /// The table has no history, so there is nothing to restore it from.
+    #[error(
+        "table {name:?} is not protected, so it has no restorable instants; `protect` starts its \
+         history now, and nothing before that can be brought back"
+    )]
+    NotProtected {
+        /// The table.
+        name: String,
+    },
+    /// Protection was asked for a table that has it.
+    #[error("table {name:?} is protected already; nothing was changed")]
+    AlreadyProtected {
+        /// The table.
+        name: String,
+    },
+    /// No restorable instant is the one asked for.
+    #[error(
+        "table {table:?} cannot be restored to {asked}: {}; nothing was read or changed",
+        instant::windows(windows)
+    )]
+    OutsideWindow {
+        /// The table.
+        table: String,
+        /// The target, as it was asked for.
+        asked: String,
+        /// The restorable windows of the table, in order.
+        windows: Vec<crate::Window>,
+    },
+    /// The target lies after the present, so its state is not known yet.
+    #[error("{asked} lies in the future: it is {} now; nothing was read or changed", instant::show(*now))]
+    InFuture {
+        /// The target, as it was asked for.
+        asked: String,
+        /// The latest instant that can be asked for.
+        now: Timestamp,
+    },
+    /// The request can't be right, whatever the state of the database.
+    #[error("{0}; nothing was changed")]
+    Invalid(String),
+    /// A key, a value or a batch is over its limit.
+    #[error("{what} has {bytes} bytes, {bytes_max} is the most; nothing was changed")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// A batch with a time of its own is older than the last commit.
+    #[error(
+        "time never goes back within a database: the batch is stamped {}, the last commit, seq \
+         {last_seq}, {}; nothing was written; import a past history into a fresh database",
+        instant::show(*asked), instant::show(*last)
+    )]
+    TimeGoesBack {
+        /// The time the batch came with.
+        asked: Timestamp,
+        /// The time of the last commit.
+        last: Timestamp,
+        /// The last commit.
+        last_seq: Seq,
+    },
+    /// The bucket prefix holds another database's history.
+    #[error(
+        "bucket {bucket} belongs to database {theirs}, and {directory} holds database {ours}; \
+         nothing was changed in either; give each database a bucket or a prefix of its own"
+    )]
+    ForeignBucket {
+        /// The bucket's URL.
+        bucket: String,
+        /// The local directory.
+        directory: String,
+        /// The database of the bucket.
+        theirs: DatabaseId,
+        /// The database of the local directory.
+        ours: DatabaseId,
+    },
+    /// The local directory is empty, but the bucket is not.
+    #[error(
+        "{directory} is empty, but bucket {bucket} holds the history of database {theirs} up to \
+         seq {sealed}; nothing was changed; run `recover` to rebuild it here, or give the new \
+         database a bucket or a prefix of its own"
+    )]
+    BucketHoldsHistory {
+        /// The bucket's URL.
+        bucket: String,
+        /// The local directory.
+        directory: String,
+        /// The database of the bucket.
+        theirs: DatabaseId,
+        /// The last commit that its history covers.
+        sealed: Seq,
+    },
+    /// Bytes that the database needs are gone, here or in the bucket.
+    #[error("{0}")]
+    Lost(String),
+    /// An earlier failure stopped all writing; reads go on.
+    #[error(
+        "the database has halted: {reason}; every acknowledged commit is safe, a write that got \
+         this answer may or may not have been kept; reads go on; reopen it to write again"
+    )]
+    Halted {
+        /// What happened.
+        reason: String,
+    },
+    /// The database is being closed.
+    #[error("the database is closed")]
+    Closed,
+    /// The log, the history or the bucket.
+    #[error(transparent)]
+    Tier(#[from] foldback_log_tier::Error),
+    /// The present: the local trees that answer reads.
+    #[error("the present of table {table} cannot be {action}: {source}")]
+    Present {
+        /// The table's id.
+        table: foldback_log_tier::TableId,
+        /// What was being done to it.
+        action: &'static str,
+        /// What the tree said.
+        source: lsm_tree::Error,
+    },
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    match near {
+        [] => "; `table list` shows what there is".to_owned(),
+        names => format!("; did you mean {}?", names.join(", ")),
+    }
+}

@@ -1,0 +1,67 @@
+//! Foldback: an event-sourced storage engine, embedded as a library, that takes any protected
+//! table back to any exact instant.
+//!
+//! State is a fold over events: for each key, the newest event at or below a commit says what the
+//! table held then. Writes go to a local log and are synced before they are acknowledged; the log
+//! is sealed into Parquet files on object storage; a restore plans which of them it needs, merges
+//! them, and loads the state of that instant into a new table. The source is never touched.
+//!
+//! ```
+//! use foldback::{Config, Database, Retention, Selection, Target};
+//!
+//! let directory = tempfile::tempdir()?;
+//! let database = Database::open(Config::new(directory.path()))?;
+//! let orders = database.create_table("orders")?;
+//! database.protect("orders", Retention::default())?;
+//!
+//! orders.put("order/1", "two teapots").wait()?;
+//! let before = orders.put("order/2", "one kettle").wait()?;
+//! orders.delete("order/1").wait()?;
+//!
+//! let plan = database.plan("orders", Target::Seq(before.seq), &Selection::all())?;
+//! database.restore(&plan, "orders-before")?;
+//! let restored = database.table("orders-before")?;
+//! assert_eq!(restored.get(b"order/1")?.as_deref(), Some(b"two teapots".as_slice()));
+//! assert_eq!(orders.get(b"order/1")?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod background;
+mod batch;
+mod catalog;
+mod clock;
+mod config;
+mod database;
+mod error;
+mod health;
+mod history_reader;
+mod identity;
+pub mod instant;
+mod log_writer;
+mod merge;
+mod network;
+mod plan;
+mod present;
+mod restore;
+mod selection;
+mod table;
+mod target;
+mod threads;
+mod timeline;
+
+pub use batch::{CommitHandle, WriteBatch, WriteOptions};
+pub use catalog::{Lineage, ProtectionInterval, Retention, TableRecord};
+pub use clock::{Clock, ManualClock, SystemClock, steady_now};
+pub use config::{
+    BATCH_BYTES_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX,
+};
+pub use database::{Database, Opening, Recovery, Status};
+pub use error::{Error, Result};
+pub use foldback_log_tier as log_tier;
+pub use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId, Timestamp};
+pub use plan::{FileRead, PlanPiece, RestorePlan};
+pub use present::{PresentView, Range, Row};
+pub use restore::{Progress, Restored};
+pub use selection::Selection;
+pub use table::Table;
+pub use target::{Resolved, Target, Window};

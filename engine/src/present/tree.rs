@@ -1,0 +1,312 @@
+//! One table's tree: the only file that knows the `lsm-tree` crate.
+//!
+//! Three things about that crate shape this file (lsm-tree 3.1.10):
+//!
+//! - It numbers its own structural changes from a counter, and a read at a number uses the newest
+//!   structure numbered below it. Each tree gets a private counter from zero, and commits use
+//!   numbers from [`SEQNO_BASE`] up, so the two never meet.
+//! - It refuses empty keys. A user's key is stored behind [`USER_KEY`], which leaves
+//!   [`POSITION_KEY`] for the seq that the tree has reached.
+//! - The greatest number it has persisted can go down. So the seq that a tree has reached is
+//!   written as an entry of the memtable that is about to be flushed, and becomes durable with it.
+
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use foldback_log_tier::{Change, Event, KeyRange, Seq, TableId};
+use lsm_tree::config::{CompressionPolicy, PinningPolicy};
+use lsm_tree::{AbstractTree, AnyTree, Cache, CompressionType, DescriptorTable, Guard};
+
+use crate::{Error, Result};
+
+/// Commits are numbered from here inside a tree, far above its structural numbers.
+const SEQNO_BASE: u64 = 1 << 40;
+/// First byte of every user key.
+const USER_KEY: u8 = 1;
+/// The key that holds the seq a tree has reached.
+const POSITION_KEY: [u8; 1] = [0];
+/// Open files, over all trees.
+const OPEN_FILES_MAX: usize = 512;
+/// Files that compaction aims at.
+const TABLE_BYTES_TARGET: u64 = 64 * 1024 * 1024;
+
+/// What all trees share.
+#[derive(Clone)]
+pub(crate) struct TreeResources {
+    cache: Arc<Cache>,
+    files: Arc<DescriptorTable>,
+}
+
+impl std::fmt::Debug for TreeResources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TreeResources").finish_non_exhaustive()
+    }
+}
+
+impl TreeResources {
+    /// Resources with a block cache of this size.
+    pub(crate) fn new(block_cache_bytes: u64) -> Self {
+        Self {
+            cache: Arc::new(Cache::with_capacity_bytes(block_cache_bytes)),
+            files: Arc::new(DescriptorTable::new(OPEN_FILES_MAX)),
+        }
+    }
+}
+
+/// Keys and values in ascending order of keys.
+type SortedRows<'a> = &'a mut dyn Iterator<Item = Result<(Bytes, Bytes)>>;
+
+/// The present of one table.
+pub(crate) struct TableTree {
+    id: TableId,
+    directory: PathBuf,
+    tree: AnyTree,
+    /// Whether the directory goes with the last user of this tree.
+    doomed: AtomicBool,
+    memtable_bytes: AtomicU64,
+    unflushed: Mutex<Unflushed>,
+}
+
+/// The first commits that only memory holds: of the active memtable and of the sealed ones.
+#[derive(Debug, Default)]
+struct Unflushed {
+    active: Option<Seq>,
+    sealed: Option<Seq>,
+}
+
+impl std::fmt::Debug for TableTree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableTree").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl TableTree {
+    /// Opens the tree in `directory`, making an empty one, durably, where there is none.
+    pub(crate) fn open(directory: &Path, id: TableId, resources: &TreeResources) -> Result<Self> {
+        let lz4 = CompressionPolicy::all(CompressionType::Lz4);
+        let structural = lsm_tree::SequenceNumberCounter::default();
+        let opened = lsm_tree::Config::new(
+            directory,
+            structural,
+            lsm_tree::SequenceNumberCounter::default(),
+        )
+        .use_cache(Arc::clone(&resources.cache))
+        .use_descriptor_table(Some(Arc::clone(&resources.files)))
+        .data_block_compression_policy(lz4)
+        .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
+        .open();
+        let tree =
+            opened.map_err(|source| Error::Present { table: id, action: "opened", source })?;
+        Ok(Self {
+            id,
+            directory: directory.to_path_buf(),
+            tree,
+            doomed: AtomicBool::new(false),
+            memtable_bytes: AtomicU64::new(0),
+            unflushed: Mutex::default(),
+        })
+    }
+
+    /// Has the directory removed once nobody uses this tree any more.
+    pub(crate) fn doom(&self) {
+        self.doomed.store(true, Ordering::Release);
+    }
+
+    /// Takes [`Self::doom`] back.
+    pub(crate) fn spare(&self) {
+        self.doomed.store(false, Ordering::Release);
+    }
+
+    /// Whether the table has no live key as of commit `seq`.
+    pub(crate) fn is_empty(self: &Arc<Self>, seq: Seq) -> Result<bool> {
+        Ok(self.range(&KeyRange::all(), seq).next().transpose()?.is_none())
+    }
+
+    /// The table's id.
+    pub(crate) fn id(&self) -> TableId {
+        self.id
+    }
+
+    /// The commit through which what was flushed is complete; `None` if nothing was flushed.
+    pub(crate) fn position(&self) -> Result<Option<Seq>> {
+        let found = self.tree.get(POSITION_KEY, u64::MAX).map_err(self.failed("read"))?;
+        let Some(bytes) = found else { return Ok(None) };
+        let bytes: [u8; 8] = bytes.as_ref().try_into().map_err(|_| {
+            let file = format!("the tree of table {}", self.id);
+            foldback_log_tier::Error::corrupt(file, 0, "its position is not eight bytes long")
+        })?;
+        Ok(Some(Seq(u64::from_le_bytes(bytes))))
+    }
+
+    /// Applies one event of commit `seq`.
+    pub(crate) fn apply(&self, seq: Seq, event: &Event) {
+        let key = stored_key(&event.key);
+        let seqno = SEQNO_BASE + seq.0;
+        let (_, bytes) = match &event.change {
+            Change::Put(value) => self.tree.insert(key, value.clone(), seqno),
+            Change::Delete => self.tree.remove(key, seqno),
+        };
+        self.memtable_bytes.store(bytes, Ordering::Release);
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        unflushed.active.get_or_insert(seq);
+    }
+
+    /// Bytes of the memtable that takes writes.
+    pub(crate) fn memtable_bytes(&self) -> u64 {
+        self.memtable_bytes.load(Ordering::Acquire)
+    }
+
+    /// The first commit that only memory holds.
+    pub(crate) fn first_unflushed(&self) -> Option<Seq> {
+        let unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        unflushed.sealed.or(unflushed.active)
+    }
+
+    /// Whether sealed memtables wait to be flushed.
+    pub(crate) fn has_sealed(&self) -> bool {
+        self.tree.sealed_memtable_count() > 0
+    }
+
+    /// Seals the memtable between two commits: all up to `position` are applied, and durable in
+    /// the log. Nothing happens if it is empty.
+    pub(crate) fn seal_memtable(&self, position: Seq) {
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(first) = unflushed.active.take() else { return };
+        assert!(first <= position, "memtable of table {} sealed at {position}", self.id);
+        self.tree.insert(POSITION_KEY, position.0.to_le_bytes(), SEQNO_BASE + position.0);
+        self.tree.rotate_memtable();
+        self.memtable_bytes.store(0, Ordering::Release);
+        unflushed.sealed.get_or_insert(first);
+    }
+
+    /// Writes the sealed memtables to disk, and compacts. Events that were superseded at or below
+    /// `watermark` are dropped on the way.
+    pub(crate) fn flush(&self, watermark: Seq) -> Result<()> {
+        let threshold = SEQNO_BASE + watermark.0;
+        {
+            let lock = self.tree.get_flush_lock();
+            self.tree.flush(&lock, threshold).map_err(self.failed("flushed"))?;
+        }
+        {
+            // A memtable that was sealed meanwhile keeps the older `sealed`: too low is safe.
+            let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.has_sealed() {
+                unflushed.sealed = None;
+            }
+        }
+        let strategy =
+            lsm_tree::compaction::Leveled::default().with_table_target_size(TABLE_BYTES_TARGET);
+        self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))
+    }
+
+    /// Loads a sorted state into this tree, which is new and empty, durably. Returns the number of
+    /// rows and of bytes of keys and values.
+    ///
+    /// The commits after `position` are the ones that the log holds for it.
+    pub(crate) fn load(&self, position: Seq, rows: SortedRows<'_>) -> Result<(u64, u64)> {
+        let mut ingestion = self.tree.ingestion().map_err(self.failed("loaded"))?;
+        let stored = position.0.to_le_bytes().to_vec();
+        ingestion.write(POSITION_KEY.to_vec(), stored).map_err(self.failed("loaded"))?;
+        let (mut count, mut bytes) = (0, 0);
+        let mut last: Option<Bytes> = None;
+        for row in rows {
+            let (key, value) = row?;
+            assert!(last.as_ref().is_none_or(|last| *last < key), "rows ascend by key");
+            count += 1;
+            bytes += u64::try_from(key.len() + value.len()).expect("lengths fit 64 bits");
+            ingestion.write(stored_key(&key), value).map_err(self.failed("loaded"))?;
+            last = Some(key);
+        }
+        ingestion.finish().map_err(self.failed("loaded"))?;
+        Ok((count, bytes))
+    }
+
+    /// The newest value of a key.
+    pub(crate) fn newest(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.read(key, u64::MAX)
+    }
+
+    /// The value of a key as of commit `seq`.
+    pub(crate) fn get(&self, key: &[u8], seq: Seq) -> Result<Option<Bytes>> {
+        self.read(key, read_seqno(seq))
+    }
+
+    /// The live rows of a range as of commit `seq`, from both ends.
+    pub(crate) fn range(self: &Arc<Self>, keys: &KeyRange, seq: Seq) -> TreeRange {
+        let from = Bound::Included(stored_key(&keys.from));
+        let until = match &keys.until {
+            Some(until) => Bound::Excluded(stored_key(until)),
+            None => Bound::Excluded(vec![USER_KEY + 1]),
+        };
+        // A reversed range is empty, and must not reach the tree, which would panic.
+        let rows = (!keys.is_empty())
+            .then(|| self.tree.range::<Vec<u8>, _>((from, until), read_seqno(seq), None));
+        TreeRange { tree: Arc::clone(self), rows }
+    }
+
+    fn read(&self, key: &[u8], seqno: u64) -> Result<Option<Bytes>> {
+        let value = self.tree.get(stored_key(key), seqno).map_err(self.failed("read"))?;
+        Ok(value.map(Bytes::from))
+    }
+
+    fn failed(&self, action: &'static str) -> impl Fn(lsm_tree::Error) -> Error + use<> {
+        let table = self.id;
+        move |source| Error::Present { table, action, source }
+    }
+}
+
+impl Drop for TableTree {
+    fn drop(&mut self) {
+        if self.doomed.load(Ordering::Acquire)
+            && let Err(error) = std::fs::remove_dir_all(&self.directory)
+        {
+            // It is removed at the next open: no live table has this id.
+            tracing::warn!(directory = %self.directory.display(), %error, "left behind");
+        }
+    }
+}
+
+/// Live rows of one tree, from both ends.
+pub(crate) struct TreeRange {
+    tree: Arc<TableTree>,
+    rows: Option<Box<dyn DoubleEndedIterator<Item = lsm_tree::IterGuardImpl> + Send>>,
+}
+
+impl TreeRange {
+    fn decode(&self, row: lsm_tree::IterGuardImpl) -> Result<(Bytes, Bytes)> {
+        let (key, value) = row.into_inner().map_err(self.tree.failed("read"))?;
+        Ok((Bytes::from(key).slice(1..), Bytes::from(value)))
+    }
+}
+
+impl Iterator for TreeRange {
+    type Item = Result<(Bytes, Bytes)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.as_mut()?.next()?;
+        Some(self.decode(row))
+    }
+}
+
+impl DoubleEndedIterator for TreeRange {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let row = self.rows.as_mut()?.next_back()?;
+        Some(self.decode(row))
+    }
+}
+
+/// How a user's key is stored.
+fn stored_key(key: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(1 + key.len());
+    stored.push(USER_KEY);
+    stored.extend_from_slice(key);
+    stored
+}
+
+/// The number at which a read sees every event up to commit `seq`: it sees those below it.
+fn read_seqno(seq: Seq) -> u64 {
+    SEQNO_BASE + seq.0 + 1
+}

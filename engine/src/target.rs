@@ -1,0 +1,104 @@
+//! Targets: the instant or commit that a view or a restore asks for, and what it comes to.
+
+use std::fmt;
+
+use foldback_log_tier::{Commit, Seq, TableId, Timestamp};
+
+use crate::catalog::{ProtectionInterval, TableRecord};
+use crate::instant;
+
+/// Which state of a table is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The state after the last commit.
+    Latest,
+    /// The state after every commit stamped at this instant or before it.
+    At(Timestamp),
+    /// The state after every commit stamped before this instant.
+    Before(Timestamp),
+    /// The state after this commit.
+    Seq(Seq),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("the latest commit"),
+            Self::At(at) => f.write_str(&instant::show(*at)),
+            Self::Before(before) => write!(f, "before {}", instant::show(*before)),
+            Self::Seq(seq) => write!(f, "#{seq}"),
+        }
+    }
+}
+
+/// The one commit that a target comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The last commit whose events belong to the state.
+    pub commit: Commit,
+    /// The commit after it, the first that does not belong, if there is one yet.
+    pub next: Option<Commit>,
+}
+
+/// An interval of restorable instants of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The earliest restorable instant.
+    pub earliest: Timestamp,
+    /// The latest restorable instant; of an open window it moves on with time.
+    pub latest: Timestamp,
+    /// The first restorable commit.
+    pub first: Seq,
+    /// The last restorable commit; of an open window it moves on with every commit.
+    pub last: Seq,
+    /// Whether the table is still protected, so that the window goes on growing.
+    pub open: bool,
+}
+
+impl Window {
+    /// Whether the state after `commit` can be restored.
+    #[must_use]
+    pub fn contains(&self, commit: Seq) -> bool {
+        (self.first..=self.last).contains(&commit)
+    }
+}
+
+/// The commit from which on an interval is restorable: its own if the table was empty then, else
+/// that of its first whole base, if there is one yet.
+pub(crate) fn restorable_from(
+    table: TableId,
+    interval: &ProtectionInterval,
+    bases: impl Fn(TableId) -> Vec<Commit>,
+) -> Option<Commit> {
+    match interval.starts_empty {
+        true => Some(interval.first),
+        false => bases(table).into_iter().filter(|base| interval.contains(base.seq)).min(),
+    }
+}
+
+/// The restorable windows of a table, in order: what its protection intervals promise, as far as
+/// bases in `bases` keep the promise, and no further back than its retention.
+pub(crate) fn windows(
+    record: &TableRecord,
+    bases: impl Fn(TableId) -> Vec<Commit>,
+    tip: Commit,
+    now: Timestamp,
+) -> Vec<Window> {
+    let mut windows = Vec::new();
+    for interval in &record.protection {
+        let Some(first) = restorable_from(record.id, interval, &bases) else { continue };
+        let (latest, last) = match interval.last {
+            Some(end) => (end.timestamp.saturating_add_micros(-1), end.seq.prev()),
+            None => (now.max(tip.timestamp), tip.seq),
+        };
+        let earliest = first.timestamp.max(interval.retention.horizon(now));
+        let open = interval.last.is_none();
+        if open || earliest <= latest {
+            windows.push(Window { earliest, latest, first: first.seq, last, open });
+        }
+    }
+    windows
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! The engine from outside: whole databases on real directories and real buckets.
+
+mod end_to_end;

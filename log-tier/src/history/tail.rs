@@ -1,0 +1,281 @@
+//! The tail of a history file, decoded: all that a reader needs to know before it reads rows.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+
+use crate::history::HistoryIdentity;
+use crate::history::commits::CommitIndex;
+use crate::history::decode::decode;
+use crate::history::identity::{FooterFacts, Section};
+use crate::history::pages::{
+    CHECKSUM_BYTES, Page, page_lengths, pages_are_contiguous, verify_pages,
+};
+use crate::history::row_group::{RowGroupEntry, row_group_entries, table_entries};
+use crate::history::rows::RowGroupRows;
+use crate::history::schema::{arrow_schema, parquet_schema};
+use crate::history::window::FileWindow;
+use crate::manifest::HistoryEntry;
+use crate::{Error, Result};
+
+/// Where the first row group begins: after the four bytes `PAR1`.
+const ROWS_OFFSET: u64 = 4;
+
+/// The tail of a history file: footer, page positions and page checksums, all verified.
+#[derive(Clone, Debug)]
+pub struct HistoryTail {
+    name: String,
+    object_bytes: u64,
+    facts: FooterFacts,
+    metadata: ArrowReaderMetadata,
+    row_groups: Vec<RowGroupEntry>,
+    /// The pages of each row group.
+    pages: Vec<Vec<Page>>,
+}
+
+impl HistoryTail {
+    /// Decodes the tail of the file that `entry` names: its bytes from `entry.tail_offset` on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when the bytes are not those that were published, or don't say what
+    /// `entry` says; [`Error::Unsupported`] when a newer release wrote them.
+    pub fn decode(entry: &HistoryEntry, tail: Bytes) -> Result<Self> {
+        verify_tail(entry, &tail)?;
+        let (offset, object_bytes) = (entry.tail_offset, entry.bytes);
+        let window = FileWindow { object_bytes, offset, bytes: tail };
+        let corrupt = |reason: String| Error::corrupt(&entry.name, offset, reason);
+        let metadata = read_footer(&entry.name, &window)?;
+        let key_values = metadata.file_metadata().key_value_metadata();
+        let facts = FooterFacts::from_key_values(&entry.name, offset, key_values)?;
+        verify_identity(entry, &facts.identity).map_err(corrupt)?;
+        if metadata.file_metadata().schema() != parquet_schema().root_schema() {
+            return Err(corrupt("its columns are not those of a history file".to_string()));
+        }
+        let metadata = read_offset_index(&entry.name, &window, metadata)?;
+        let row_groups = row_group_entries(&metadata).map_err(corrupt)?;
+        verify_row_groups(entry, &row_groups, &facts).map_err(corrupt)?;
+        let pages = read_pages(&metadata, &facts.page_checksums, &window.bytes).map_err(corrupt)?;
+        let options = ArrowReaderOptions::new().with_schema(arrow_schema());
+        let metadata = decode(&entry.name, offset, || {
+            ArrowReaderMetadata::try_new(Arc::new(metadata), options)
+        })?;
+        Ok(Self { name: entry.name.clone(), object_bytes, facts, metadata, row_groups, pages })
+    }
+
+    /// What the file says of itself. A caller compares the database with its own.
+    #[must_use]
+    pub fn identity(&self) -> &HistoryIdentity {
+        &self.facts.identity
+    }
+
+    /// The row groups, in the order of the file, which is that of (table, key).
+    #[must_use]
+    pub fn row_groups(&self) -> &[RowGroupEntry] {
+        &self.row_groups
+    }
+
+    /// Decodes row group `index` from its bytes, which are all of [`RowGroupEntry::range`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when any of the bytes is not what was written.
+    ///
+    /// # Panics
+    ///
+    /// When there is no row group `index`.
+    pub fn decode_row_group(&self, index: u32, bytes: Bytes) -> Result<RowGroupRows> {
+        let position = usize::try_from(index).expect("memory has at least 32 bits");
+        let group = &self.row_groups[position];
+        verify_pages(&self.name, group.offset, &bytes, &self.pages[position])?;
+        let window = FileWindow { object_bytes: self.object_bytes, offset: group.offset, bytes };
+        let rows = usize::try_from(group.rows)
+            .map_err(|_| Error::corrupt(&self.name, group.offset, "too many rows for memory"))?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(window, self.metadata.clone())
+                .with_row_groups(vec![position])
+                .with_batch_size(rows);
+        let batch =
+            decode(&self.name, group.offset, || Ok(builder.build()?.next().transpose()?))?;
+        RowGroupRows::from_batch(batch.as_ref(), group, &self.facts.identity)
+            .map_err(|reason| Error::corrupt(&self.name, group.offset, reason))
+    }
+
+    /// Where the commit index lies; a base has none.
+    #[must_use]
+    pub fn commit_index_range(&self) -> Option<Range<u64>> {
+        self.facts.commit_index.map(|section| section.range())
+    }
+
+    /// Decodes the commit index from its bytes, which are all of [`Self::commit_index_range`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when any of the bytes is not what was written.
+    ///
+    /// # Panics
+    ///
+    /// When the file is a base, which has no commit index.
+    pub fn decode_commit_index(&self, bytes: Bytes) -> Result<CommitIndex> {
+        let section = self.facts.commit_index.expect("the caller knows that there is an index");
+        let corrupt = |reason: &str| Error::corrupt(&self.name, section.offset, reason);
+        verify_section(&section, &bytes).map_err(|()| {
+            corrupt("the commit index is damaged: its checksum in the footer does not match")
+        })?;
+        let commits = CommitIndex::decode(&self.name, section.offset, &bytes)?;
+        let HistoryIdentity { first, last, .. } = self.facts.identity;
+        if (commits.first(), commits.last()) != (Some(first), Some(last)) {
+            return Err(corrupt("the commit index does not cover the commits of the file"));
+        }
+        Ok(commits)
+    }
+}
+
+/// Whether the tail is the one that was published.
+fn verify_tail(entry: &HistoryEntry, tail: &Bytes) -> Result<()> {
+    let corrupt = |reason: String| Error::corrupt(&entry.name, entry.tail_offset, reason);
+    let expected = entry.bytes.checked_sub(entry.tail_offset);
+    if expected.is_none() || u64::try_from(tail.len()).ok() != expected {
+        let end = entry.bytes;
+        return Err(corrupt(format!("{} bytes were read of a tail up to {end}", tail.len())));
+    }
+    if blake3::hash(tail).to_hex().as_str() != entry.tail_blake3 {
+        return Err(corrupt("the tail's BLAKE3 is not the one in the manifest".to_string()));
+    }
+    Ok(())
+}
+
+/// Reads the footer, without the page indexes.
+fn read_footer(name: &str, window: &FileWindow) -> Result<ParquetMetaData> {
+    let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
+    decode(name, window.offset, || reader.parse_and_finish(window))
+}
+
+/// Reads the positions of all pages. The column index is for other readers: ours goes by the
+/// bounds of row groups.
+fn read_offset_index(
+    name: &str,
+    window: &FileWindow,
+    metadata: ParquetMetaData,
+) -> Result<ParquetMetaData> {
+    let window_range = window.offset..window.object_bytes;
+    let lies_inside = metadata.row_groups().iter().flat_map(|group| group.columns()).all(|chunk| {
+        let offset = chunk.offset_index_offset().and_then(|offset| u64::try_from(offset).ok());
+        let bytes = chunk.offset_index_length().and_then(|bytes| u64::try_from(bytes).ok());
+        let end = offset.zip(bytes).and_then(|(offset, bytes)| offset.checked_add(bytes));
+        offset.is_some_and(|offset| window_range.contains(&offset))
+            && end.is_some_and(|end| window_range.contains(&end))
+    });
+    if !lies_inside {
+        return Err(Error::corrupt(name, window.offset, "the offset index is not in the tail"));
+    }
+    let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
+        .with_column_index_policy(PageIndexPolicy::Skip)
+        .with_offset_index_policy(PageIndexPolicy::Required);
+    decode(name, window.offset, || {
+        reader.read_page_indexes(window)?;
+        reader.finish()
+    })
+}
+
+/// Whether the file is what the manifest says it is.
+fn verify_identity(entry: &HistoryEntry, identity: &HistoryIdentity) -> Result<(), String> {
+    let HistoryIdentity { kind, first, last, scope, .. } = identity;
+    let same = (kind, first, last, scope) == (&entry.kind, &entry.first, &entry.last, &entry.scope);
+    if !same {
+        return Err(format!("the file is a {kind} of seqs {}..={}", first.seq, last.seq)
+            + ", which is not what the manifest says of it");
+    }
+    Ok(())
+}
+
+/// Whether row groups and sections lie end to end, and hold what the manifest says.
+fn verify_row_groups(
+    entry: &HistoryEntry,
+    row_groups: &[RowGroupEntry],
+    facts: &FooterFacts,
+) -> Result<(), String> {
+    let mut end = ROWS_OFFSET;
+    for group in row_groups {
+        if group.offset != end {
+            return Err(format!("row group {} does not begin at byte {end}", group.index));
+        }
+        end = group.offset.saturating_add(group.bytes);
+    }
+    for section in facts.commit_index.iter().chain([&facts.page_checksums]) {
+        if section.offset != end {
+            return Err(format!("no section begins at byte {end}, where one should"));
+        }
+        end = section.range().end;
+    }
+    if facts.page_checksums.offset != entry.tail_offset {
+        return Err("the tail does not begin with the page checksums".to_string());
+    }
+    let rows = row_groups.iter().try_fold(0_u64, |rows, group| rows.checked_add(group.rows));
+    if rows != Some(entry.rows) || table_entries(row_groups) != entry.tables {
+        return Err("the file holds other rows than the manifest says".to_string());
+    }
+    Ok(())
+}
+
+/// Joins the positions of all pages with their checksums.
+fn read_pages(
+    metadata: &ParquetMetaData,
+    section: &Section,
+    tail: &Bytes,
+) -> Result<Vec<Vec<Page>>, String> {
+    let bytes = usize::try_from(section.bytes).ok().and_then(|bytes| tail.get(..bytes));
+    let stored = bytes.ok_or("the page checksums do not fit into the tail")?;
+    verify_section(section, stored).map_err(|()| "the page checksums are damaged".to_string())?;
+    let (stored, rest) = stored.as_chunks::<CHECKSUM_BYTES>();
+    let mut checksums = stored.iter().map(|bytes| u32::from_le_bytes(*bytes));
+    let pages = (0..metadata.num_row_groups())
+        .map(|index| {
+            row_group_pages(metadata, index, &mut checksums)
+                .ok_or_else(|| format!("the pages of row group {index} do not make it up"))
+        })
+        .collect::<Result<_, String>>()?;
+    if checksums.next().is_some() || !rest.is_empty() {
+        return Err("there are more page checksums than pages".to_string());
+    }
+    Ok(pages)
+}
+
+/// The pages of one row group; `None` when they don't lie end to end or lack a checksum.
+fn row_group_pages(
+    metadata: &ParquetMetaData,
+    index: usize,
+    checksums: &mut impl Iterator<Item = u32>,
+) -> Option<Vec<Page>> {
+    let chunks = metadata.row_group(index).columns();
+    let offset_indexes = metadata.offset_index()?.get(index)?;
+    let mut pages = Vec::new();
+    for (chunk, offset_index) in chunks.iter().zip(offset_indexes) {
+        let data_offset = u64::try_from(chunk.data_page_offset()).ok()?;
+        if !pages_are_contiguous(data_offset, offset_index.page_locations()) {
+            return None;
+        }
+        let first = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let mut offset = u64::try_from(first).ok()?;
+        for bytes in page_lengths(chunk, offset_index)? {
+            pages.push(Page { offset, bytes, crc32c: checksums.next()? });
+            offset = offset.checked_add(bytes)?;
+        }
+    }
+    Some(pages)
+}
+
+/// Whether `bytes` are those of the section.
+fn verify_section(section: &Section, bytes: &[u8]) -> Result<(), ()> {
+    let same_length = u64::try_from(bytes.len()) == Ok(section.bytes);
+    let same = same_length && crc32c::crc32c(bytes) == section.crc32c;
+    same.then_some(()).ok_or(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! The manifest: the only truth about what history a bucket holds.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::history::FileKind;
+use crate::ids::RandomId;
+use crate::{Commit, DatabaseId, KeyRange, Seq, TableId, Timestamp, WriterId};
+
+mod check;
+mod codec;
+pub mod text;
+
+pub use codec::MANIFEST_BYTES_MAX;
+
+/// Version of the manifest format that this release writes.
+pub const FORMAT: u32 = 1;
+
+/// One numbered, immutable list of the live history files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the manifest format.
+    pub format: u32,
+    /// The database whose history this is.
+    pub database: DatabaseId,
+    /// This manifest's number; its object name repeats it.
+    pub number: u64,
+    /// Raised by every opening for writing; a process that sees a higher one stops.
+    pub epoch: u64,
+    /// Who published it.
+    pub writer: WriterId,
+    /// When, by the publisher's clock.
+    pub published: Timestamp,
+    /// The last commit that history covers; zero before the first seal.
+    pub sealed: Commit,
+    /// The live history files, in the order they were published.
+    pub files: Vec<HistoryEntry>,
+}
+
+/// What the manifest says of one history file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryEntry {
+    /// Object name.
+    pub name: String,
+    /// Delta or base.
+    pub kind: FileKind,
+    /// First commit it covers; of a base, the commit whose state it is.
+    pub first: Commit,
+    /// Last commit it covers, `first <= last`; of a base the same as `first`.
+    pub last: Commit,
+    /// The part of the key space it covers; `None` is every key of every protected table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// Length of the object.
+    pub bytes: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// BLAKE3 of the whole object, 64 lowercase hex digits.
+    pub blake3: String,
+    /// Where the tail begins: page checksums, page indexes and footer, all a reader needs to find
+    /// its way, in one read up to the end of the object.
+    pub tail_offset: u64,
+    /// BLAKE3 of the tail, 64 lowercase hex digits.
+    pub tail_blake3: String,
+    /// What it holds of each table, by ascending table; tables without rows are left out.
+    pub tables: Vec<TableEntry>,
+}
+
+/// A rectangle's extent along the keys: one table, and a range of its keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// The table.
+    pub table: TableId,
+    /// The keys of it.
+    #[serde(with = "crate::manifest::text::range")]
+    pub keys: KeyRange,
+}
+
+/// What one history file holds of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableEntry {
+    /// The table.
+    pub table: TableId,
+    /// Number of rows.
+    pub rows: u64,
+    /// First row group of the table in the file; its row groups are consecutive.
+    pub row_group_first: u32,
+    /// Last row group of the table in the file.
+    pub row_group_last: u32,
+    /// Bytes of those row groups.
+    pub bytes: u64,
+    /// Least seq of a row.
+    pub seq_min: Seq,
+    /// Greatest seq of a row.
+    pub seq_max: Seq,
+    /// Least timestamp of a row.
+    pub timestamp_min: Timestamp,
+    /// Greatest timestamp of a row.
+    pub timestamp_max: Timestamp,
+    /// Least key.
+    #[serde(with = "crate::manifest::text::key")]
+    pub key_min: Bytes,
+    /// Greatest key.
+    #[serde(with = "crate::manifest::text::key")]
+    pub key_max: Bytes,
+}
+
+impl Manifest {
+    /// What a bucket holds before anything is published: no history, number and epoch 0. It is
+    /// never published itself; the first that is has number and epoch 1.
+    #[must_use]
+    pub fn empty(database: DatabaseId) -> Self {
+        Self {
+            format: FORMAT,
+            database,
+            number: 0,
+            epoch: 0,
+            writer: RandomId([0; 8]),
+            published: Timestamp::default(),
+            sealed: Commit::ORIGIN,
+            files: Vec::new(),
+        }
+    }
+}
+
+impl HistoryEntry {
+    /// What the file holds of `table`, if it holds any row of it.
+    #[must_use]
+    pub fn table(&self, table: TableId) -> Option<&TableEntry> {
+        let at = self.tables.binary_search_by_key(&table, |entry| entry.table).ok()?;
+        Some(&self.tables[at])
+    }
+}
+
+#[cfg(test)]
+mod tests;

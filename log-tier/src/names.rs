@@ -1,0 +1,104 @@
+//! The names of all local files and all objects, built and parsed here and nowhere else.
+//!
+//! Numbers are in decimal with twenty digits, so that names sort as their numbers do.
+
+use crate::history::FileKind;
+use crate::{Seq, WriterId};
+
+/// Local: the file whose lock says that a process has the directory open.
+pub const LOCK: &str = "lock";
+/// Local: the file that names the database and its bucket.
+pub const IDENTITY: &str = "identity.json";
+/// Local: the directory of segments.
+pub const LOG_DIRECTORY: &str = "log";
+/// Local: a segment that is being made, in the directory of segments; it has no name of its own
+/// until its header is durable.
+pub const SEGMENT_DRAFT: &str = "segment.draft";
+/// Local: the directory of the present, with one directory a table in it.
+pub const PRESENT_DIRECTORY: &str = "present";
+/// Local: the directory that serves as the bucket where none is configured.
+pub const BUCKET_DIRECTORY: &str = "bucket";
+/// Bucket: the prefix of all manifests.
+pub const MANIFEST_PREFIX: &str = "manifest";
+/// Bucket: the prefix of all history files.
+pub const HISTORY_PREFIX: &str = "history";
+/// Bucket: the prefix of the objects by which a store is probed at open.
+pub const PROBE_PREFIX: &str = "probe";
+
+const SEGMENT_SUFFIX: &str = ".segment";
+const MANIFEST_SUFFIX: &str = ".json";
+const HISTORY_SUFFIX: &str = ".parquet";
+const NUMBER_DIGITS: usize = 20;
+
+/// The file name of the segment whose first commit is `first`.
+#[must_use]
+pub fn segment(first: Seq) -> String {
+    format!("{:020}{SEGMENT_SUFFIX}", first.0)
+}
+
+/// The first seq of the segment with this file name, if it is one.
+#[must_use]
+pub fn parse_segment(name: &str) -> Option<Seq> {
+    parse_number(name.strip_suffix(SEGMENT_SUFFIX)?).map(Seq)
+}
+
+/// The object name of manifest `number`.
+#[must_use]
+pub fn manifest(number: u64) -> String {
+    format!("{MANIFEST_PREFIX}/{number:020}{MANIFEST_SUFFIX}")
+}
+
+/// The number of the manifest with this object name, if it is one.
+#[must_use]
+pub fn parse_manifest(name: &str) -> Option<u64> {
+    let number = name.strip_prefix(MANIFEST_PREFIX)?.strip_prefix('/')?;
+    parse_number(number.strip_suffix(MANIFEST_SUFFIX)?)
+}
+
+/// What the object name of a history file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryName {
+    /// Delta or base.
+    pub kind: FileKind,
+    /// First seq it covers.
+    pub first: Seq,
+    /// Last seq it covers.
+    pub last: Seq,
+    /// Makes the name unique: nothing in a bucket is ever overwritten.
+    pub unique: WriterId,
+}
+
+/// The object name of a history file.
+#[must_use]
+pub fn history(name: HistoryName) -> String {
+    let HistoryName { kind, first, last, unique } = name;
+    format!("{HISTORY_PREFIX}/{kind}-{:020}-{:020}-{unique}{HISTORY_SUFFIX}", first.0, last.0)
+}
+
+/// What the object name of a history file says, if it is one.
+#[must_use]
+pub fn parse_history(name: &str) -> Option<HistoryName> {
+    let stem = name.strip_prefix(HISTORY_PREFIX)?.strip_prefix('/')?;
+    let mut parts = stem.strip_suffix(HISTORY_SUFFIX)?.split('-');
+    let parsed = HistoryName {
+        kind: parts.next()?.parse().ok()?,
+        first: Seq(parse_number(parts.next()?)?),
+        last: Seq(parse_number(parts.next()?)?),
+        unique: parts.next()?.parse().ok()?,
+    };
+    parts.next().is_none().then_some(parsed)
+}
+
+/// The object name of a scratch object by which a store is probed.
+#[must_use]
+pub fn probe(unique: WriterId) -> String {
+    format!("{PROBE_PREFIX}/{unique}")
+}
+
+fn parse_number(digits: &str) -> Option<u64> {
+    let decimal = digits.len() == NUMBER_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    decimal.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests;
