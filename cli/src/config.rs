@@ -143,12 +143,16 @@ impl Settings {
         // A relative directory in a file means the same whichever directory the command is
         // started in, so it is taken from where the file is.
         let beside = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-        let store_options = file.s3.into_iter().map(|(name, option)| {
+        // Options of S3 in the file say nothing about another bucket that this one command names.
+        let named = arguments.bucket.as_deref();
+        let options =
+            if named.is_none_or(|url| url.starts_with("s3:")) { file.s3 } else { BTreeMap::new() };
+        let store_options = options.into_iter().map(|(name, option)| {
             let text = match option {
                 StoreOption::Switch(on) => on.to_string(),
                 StoreOption::Text(text) => text,
             };
-            (names::store_key(&name).to_owned(), text)
+            (names::store_key(&name), text)
         });
         Self {
             data: arguments.data.clone().or_else(|| file.data.map(|data| beside.join(data))),

@@ -44,9 +44,59 @@ pub(crate) enum Error {
     /// The `git` program is missing, refused, or answered something that can't be used.
     #[error("{0}")]
     Git(String),
+    /// The engine did not take a batch of an import; those before it are committed.
+    #[error("line {line}: {source}; what came before is imported and stays")]
+    Import {
+        /// The first line, or commit, of the batch.
+        line: u64,
+        /// Why not.
+        source: foldback::Error,
+    },
+    /// What was asked for is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The engine refused or failed.
+    #[error(transparent)]
+    Engine(#[from] foldback::Error),
 }
 
+/// The command line or a setting is wrong. Clap exits with the same code.
+const EXIT_USAGE: u8 = 2;
+/// What was asked for can't be had as things stand, and nothing was changed.
+const EXIT_REFUSED: u8 = 3;
+/// The bucket is out of reach.
+const EXIT_UNREACHABLE: u8 = 4;
+/// Bytes are damaged or lost.
+const EXIT_DAMAGED: u8 = 5;
+/// Anything else failed.
+const EXIT_FAILED: u8 = 1;
+
 impl Error {
+    /// The code that scripts tell failures apart by; `--help` lists them.
+    pub(crate) fn exit_code(&self) -> u8 {
+        use foldback::Error as Engine;
+        use foldback::log_tier::Error as Tier;
+        match self {
+            Self::Usage(_) | Self::Config { .. } => EXIT_USAGE,
+            Self::Input { .. } | Self::Io { .. } | Self::Git(_) => EXIT_FAILED,
+            Self::NotFound(_) => EXIT_REFUSED,
+            Self::Engine(error) | Self::Import { source: error, .. } => match error {
+                Engine::Tier(Tier::Store { .. }) => EXIT_UNREACHABLE,
+                Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
+                Engine::Lost(_) | Engine::Present { .. } => EXIT_DAMAGED,
+                Engine::Tier(Tier::Local { .. }) | Engine::Halted { .. } | Engine::Closed => {
+                    EXIT_FAILED
+                }
+                _ => EXIT_REFUSED,
+            },
+        }
+    }
+
+    /// Whether whoever read the output has had enough of it.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// A request that can't be met, in words that say what to type instead.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())

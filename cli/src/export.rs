@@ -1,4 +1,4 @@
-//! Writes the rows of a table out as text: JSON Lines or CSV.
+//! Writes the rows of a table out: as text, JSON Lines or CSV, or as Parquet.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -9,8 +9,22 @@ use base64::engine::general_purpose::STANDARD;
 use crate::error::{Error, Result};
 use crate::output::printable_bytes;
 
+mod parquet;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use parquet::ParquetExport;
+
+/// A form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExportFormat {
+    /// JSON Lines.
+    Jsonl,
+    /// Comma-separated values.
+    Csv,
+    /// Parquet.
+    Parquet,
+}
 
 /// A form of text to write rows in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
+use foldback::Timestamp;
+use foldback::instant::show;
+use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::{Disambiguation, OffsetConflict};
 
 use crate::error::{Error, Result};
@@ -24,9 +26,6 @@ of 10:00:05.4 come after it. Microseconds are the finest that can be said.";
 const PARSER: DateTimeParser = DateTimeParser::new()
     .offset_conflict(OffsetConflict::Reject)
     .disambiguation(Disambiguation::Reject);
-
-/// Six digits, always, so that timestamps line up and none looks less exact than it is.
-const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
 const NANOS_PER_MICRO: i128 = 1_000;
 
@@ -81,7 +80,7 @@ impl FromStr for InstantArg {
 impl fmt::Display for InstantArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::At(micros) => f.write_str(&format_timestamp(*micros)),
+            Self::At(micros) => f.write_str(&show(Timestamp(*micros))),
             Self::Seq(seq) => write!(f, "#{seq}"),
             Self::Now => f.write_str("now"),
             Self::Ago(micros) => {
@@ -95,15 +94,6 @@ impl fmt::Display for InstantArg {
                 }
             }
         }
-    }
-}
-
-/// A timestamp as RFC 3339 in UTC with microseconds, `2024-05-01T10:00:05.000000Z`; outside the
-/// years -9999 to 9999, where no calendar helps, as a number of microseconds.
-pub(crate) fn format_timestamp(micros: i64) -> String {
-    match jiff::Timestamp::from_microsecond(micros) {
-        Ok(timestamp) => PRINTER.timestamp_to_string(&timestamp),
-        Err(_) => format!("{micros}us since 1970"),
     }
 }
 

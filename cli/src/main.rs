@@ -1,5 +1,7 @@
-//! The command line of Foldback.
+//! The command line of Foldback: arguments in, engine calls, tables or JSON out.
 
+mod arguments;
+mod commands;
 mod config;
 mod error;
 mod export;
@@ -8,7 +10,30 @@ mod import;
 mod instant;
 mod output;
 mod picture;
+mod session;
 mod span;
 mod suggest;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::Arguments;
+
+/// Environment variable that says which of the engine's log lines are shown.
+const LOG_VARIABLE: &str = "FOLDBACK_LOG";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match commands::run(arguments) {
+        Ok(code) => code,
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("foldback: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! Draws the history of a table as a picture for the terminal, as a pure function of its data.
 
+use foldback::instant::show;
+use foldback::{Commit, Seq, Timestamp};
+
 use crate::human::{counted, human_count, human_duration};
-use crate::instant::format_timestamp;
 
 mod canvas;
 #[cfg(test)]
@@ -43,10 +45,8 @@ pub(crate) struct TimelineStyle {
 /// One commit of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimelineCommit {
-    /// Its number.
-    pub(crate) seq: u64,
-    /// Its time, in microseconds since the epoch.
-    pub(crate) timestamp_micros: i64,
+    /// Its number and its time.
+    pub(crate) commit: Commit,
     /// How many events of the table it has.
     pub(crate) events: u64,
 }
@@ -55,9 +55,9 @@ pub(crate) struct TimelineCommit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TimelineMark {
     /// The last commit of it; zero, or one before the first commit, is drawn at the left end.
-    pub(crate) seq: u64,
-    /// The instant itself, in microseconds since the epoch.
-    pub(crate) timestamp_micros: i64,
+    pub(crate) seq: Seq,
+    /// The instant itself.
+    pub(crate) instant: Timestamp,
     /// What the legend says about it.
     pub(crate) label: String,
 }
@@ -70,9 +70,9 @@ pub(crate) struct Timeline<'a> {
     /// Its commits, by seq.
     pub(crate) commits: &'a [TimelineCommit],
     /// Seqs of the last commits of sealed segments.
-    pub(crate) seals: &'a [u64],
+    pub(crate) seals: &'a [Seq],
     /// Seqs of the bases.
-    pub(crate) bases: &'a [u64],
+    pub(crate) bases: &'a [Seq],
     /// The restored instants, in the order of the legend.
     pub(crate) marks: &'a [TimelineMark],
 }
@@ -117,7 +117,7 @@ pub(crate) fn draw_timeline(timeline: &Timeline<'_>, style: TimelineStyle) -> St
     if !timeline.bases.is_empty() {
         row("bases", &flags(timeline.bases, &columns, '◆'), Ink::Yellow);
     }
-    let seqs: Vec<u64> = timeline.marks.iter().map(|mark| mark.seq).collect();
+    let seqs: Vec<Seq> = timeline.marks.iter().map(|mark| mark.seq).collect();
     for (at, cells) in mark_rows(&seqs, &columns).iter().enumerate() {
         row(if at == 0 { "at" } else { "" }, cells, Ink::Green);
     }
@@ -144,11 +144,11 @@ fn ends(
 ) -> String {
     let shown = |commit: &TimelineCommit| match axis {
         TimelineAxis::Time => {
-            let text = format_timestamp(commit.timestamp_micros);
+            let text = show(commit.commit.timestamp);
             // To the second: the ends of an axis are for the eye, the legend has the rest.
             text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
         }
-        TimelineAxis::Seq => format!("#{}", human_count(commit.seq)),
+        TimelineAxis::Seq => format!("#{}", human_count(commit.commit.seq.0)),
     };
     let (left, right) = (shown(first), shown(last));
     let used = left.chars().count() + right.chars().count();
@@ -166,7 +166,7 @@ fn legend(marks: &[TimelineMark]) -> Vec<String> {
         format!(
             "  {}  {seq:>seq_width$}  {}  {}",
             canvas::letter(at),
-            format_timestamp(mark.timestamp_micros),
+            show(mark.instant),
             mark.label
         )
     });

@@ -52,6 +52,15 @@ impl FromStr for Retention {
     }
 }
 
+impl From<Retention> for foldback::Retention {
+    fn from(retention: Retention) -> Self {
+        match retention {
+            Retention::Secs(secs) => Self::Secs(secs),
+            Retention::Forever => Self::Forever,
+        }
+    }
+}
+
 impl fmt::Display for Retention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -119,11 +119,6 @@ impl Catalog {
         self.live.values().map(|id| &self.tables[id])
     }
 
-    /// Every table that ever was, by id.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &TableRecord> {
-        self.tables.values()
-    }
-
     /// The least id that no table has had.
     pub(crate) fn next_id(&self) -> TableId {
         TableId(self.tables.keys().next_back().map_or(1, |id| id.0 + 1))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldback_compactor::Publisher;
 use foldback_log_tier::fs::FsLock;
-use foldback_log_tier::remote::Traffic;
+use foldback_log_tier::remote::{BucketUrl, Traffic};
 use foldback_log_tier::{Commit, DatabaseId, TableId, Timestamp};
 use tokio::sync::oneshot;
 
@@ -51,7 +51,7 @@ pub(crate) struct Inner {
     health: Arc<Health>,
     next_table: AtomicU64,
     id: DatabaseId,
-    bucket: String,
+    bucket: BucketUrl,
     config: Config,
     opening: Opening,
     _lock: Box<dyn FsLock>,
@@ -233,6 +233,12 @@ impl Database {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.inner.history.remote().traffic()
+    }
+
+    /// Where other programs find an object of the bucket: a path, or a URL.
+    #[must_use]
+    pub fn location(&self, object: &str) -> String {
+        self.inner.bucket.location(object)
     }
 
     fn record_protection(

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldback_log_tier::history::{CommitIndex, HistoryTail};
 use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::remote::RemoteLog;
+use foldback_log_tier::{DatabaseId, Error as TierError};
 
 use crate::Result;
 use crate::network::Network;
@@ -20,6 +21,7 @@ const COMMIT_INDEXES_MAX: usize = 16;
 #[derive(Debug)]
 pub(crate) struct HistoryReader {
     remote: RemoteLog,
+    database: DatabaseId,
     tails: Recent<HistoryTail>,
     commit_indexes: Recent<CommitIndex>,
 }
@@ -58,9 +60,10 @@ impl<T> Recent<T> {
 
 impl HistoryReader {
     /// A reader of the bucket's history.
-    pub(crate) fn new(remote: RemoteLog) -> Self {
+    pub(crate) fn new(remote: RemoteLog, database: DatabaseId) -> Self {
         Self {
             remote,
+            database,
             tails: Recent::new(TAILS_MAX),
             commit_indexes: Recent::new(COMMIT_INDEXES_MAX),
         }
@@ -75,7 +78,23 @@ impl HistoryReader {
     pub(crate) async fn tail(&self, file: &HistoryEntry) -> Result<Arc<HistoryTail>> {
         match self.tails.get(&file.name) {
             Some(tail) => Ok(tail),
-            None => Ok(self.tails.keep(&file.name, self.remote.read_tail(file).await?)),
+            None => {
+                let tail = self.remote.read_tail(file).await?;
+                self.check_database(file, &tail)?;
+                Ok(self.tails.keep(&file.name, tail))
+            }
+        }
+    }
+
+    /// Refuses a file of another database that got under this one's prefix.
+    fn check_database(&self, file: &HistoryEntry, tail: &HistoryTail) -> Result<()> {
+        let theirs = tail.identity().database;
+        match theirs == self.database {
+            true => Ok(()),
+            false => {
+                let reason = format!("it belongs to database {theirs}, not to {}", self.database);
+                Err(TierError::corrupt(&file.name, file.tail_offset, reason).into())
+            }
         }
     }
 
@@ -95,7 +114,7 @@ impl HistoryReader {
         })?;
         let index = read.ok_or_else(|| {
             let reason = "a delta has a commit index, and this one has none";
-            foldback_log_tier::Error::corrupt(&delta.name, delta.tail_offset, reason)
+            TierError::corrupt(&delta.name, delta.tail_offset, reason)
         })?;
         Ok(self.commit_indexes.keep(&delta.name, index))
     }

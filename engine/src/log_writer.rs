@@ -424,10 +424,7 @@ impl Writer {
     /// stops for good.
     fn guarded<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.parts.health.check()?;
-        act(self).map_err(|error| {
-            self.parts.health.halt(error.to_string());
-            error
-        })
+        act(self).inspect_err(|error| self.parts.health.halt(error.to_string()))
     }
 }
 

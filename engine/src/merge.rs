@@ -37,7 +37,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Rows {
     /// Row groups of a history file, as they are read and decoded.
-    History { feed: mpsc::Receiver<Result<RowGroupRows>>, group: Option<RowGroupRows> },
+    History { feed: mpsc::Receiver<Result<RowGroupRows>>, group: Option<Box<RowGroupRows>> },
     /// Events of local segments.
     Tail(std::sync::Arc<TailRows>),
 }
@@ -131,7 +131,7 @@ impl Source {
         match &mut self.rows {
             Rows::Tail(_) => Ok(false),
             Rows::History { feed, group } => {
-                *group = futures::executor::block_on(feed.recv()).transpose()?;
+                *group = futures::executor::block_on(feed.recv()).transpose()?.map(Box::new);
                 self.at = 0;
                 Ok(group.is_some())
             }

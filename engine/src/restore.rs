@@ -103,17 +103,24 @@ impl<'a> PlanRows<'a> {
     fn feed(&self, read: &FileRead) -> mpsc::Receiver<Result<RowGroupRows>> {
         let (sender, feed) = mpsc::channel(ROW_GROUPS_AHEAD);
         let (history, read) = (Arc::clone(&self.history), read.clone());
-        self.network.handle().spawn(async move {
-            for index in &read.row_groups {
-                let group = read_row_group(&history, &read, *index).await;
-                let failed = group.is_err();
-                // The merge is gone if the restore was given up.
-                if sender.send(group).await.is_err() || failed {
-                    return;
-                }
-            }
-        });
+        self.network.handle().spawn(send_row_groups(history, read, sender));
         feed
+    }
+}
+
+/// Sends a file's row groups until one fails, or until the merge is gone since the restore was
+/// given up.
+async fn send_row_groups(
+    history: Arc<HistoryReader>,
+    read: FileRead,
+    sender: mpsc::Sender<Result<RowGroupRows>>,
+) {
+    for index in &read.row_groups {
+        let group = read_row_group(&history, &read, *index).await;
+        let failed = group.is_err();
+        if sender.send(group).await.is_err() || failed {
+            return;
+        }
     }
 }
 

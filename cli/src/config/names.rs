@@ -17,14 +17,13 @@ pub(super) const ENGINE_NAMES: [&str; 6] = [
     "single_writer",
 ];
 
-/// One setting of the table `[s3]`.
+/// One setting of the table `[s3]`. The object store knows it by the same name after `aws_`, and
+/// the environment by that name in capitals.
 pub(super) struct StoreName {
     /// What the file calls it.
     pub(super) name: &'static str,
-    /// What the object store calls it.
-    pub(super) store_key: &'static str,
-    /// The environment variables that say the same and win over the file.
-    pub(super) variables: &'static [&'static str],
+    /// Other environment variables that say the same.
+    other_variables: &'static [&'static str],
     /// What its value is.
     pub(super) value: StoreValue,
 }
@@ -43,43 +42,23 @@ pub(super) enum StoreValue {
 pub(super) static STORE_NAMES: [StoreName; 17] = {
     use StoreValue::{Switch, Text};
     [
-        store("endpoint", "aws_endpoint", &["AWS_ENDPOINT", "AWS_ENDPOINT_URL"], Text),
-        store("region", "aws_region", &["AWS_REGION", "AWS_DEFAULT_REGION"], Text),
-        store("access_key_id", "aws_access_key_id", &["AWS_ACCESS_KEY_ID"], Text),
-        store("secret_access_key", "aws_secret_access_key", &["AWS_SECRET_ACCESS_KEY"], Text),
-        store("session_token", "aws_session_token", &["AWS_SESSION_TOKEN", "AWS_TOKEN"], Text),
-        store("allow_http", "allow_http", &["AWS_ALLOW_HTTP"], Switch),
-        store(
-            "allow_invalid_certificates",
-            "allow_invalid_certificates",
-            &["AWS_ALLOW_INVALID_CERTIFICATES"],
-            Switch,
-        ),
-        store(
-            "virtual_hosted_style_request",
-            "aws_virtual_hosted_style_request",
-            &["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"],
-            Switch,
-        ),
-        store("skip_signature", "aws_skip_signature", &["AWS_SKIP_SIGNATURE"], Switch),
-        store("unsigned_payload", "aws_unsigned_payload", &["AWS_UNSIGNED_PAYLOAD"], Switch),
-        store("checksum_algorithm", "aws_checksum_algorithm", &["AWS_CHECKSUM_ALGORITHM"], Text),
-        store(
-            "server_side_encryption",
-            "aws_server_side_encryption",
-            &["AWS_SERVER_SIDE_ENCRYPTION"],
-            Text,
-        ),
-        store("sse_kms_key_id", "aws_sse_kms_key_id", &["AWS_SSE_KMS_KEY_ID"], Text),
-        store(
-            "sse_bucket_key_enabled",
-            "aws_sse_bucket_key_enabled",
-            &["AWS_SSE_BUCKET_KEY_ENABLED"],
-            Switch,
-        ),
-        store("connect_timeout", "connect_timeout", &["AWS_CONNECT_TIMEOUT"], Text),
-        store("timeout", "timeout", &["AWS_TIMEOUT"], Text),
-        store("proxy_url", "proxy_url", &["AWS_PROXY_URL"], Text),
+        store("endpoint", &["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"], Text),
+        store("region", &["AWS_DEFAULT_REGION"], Text),
+        store("access_key_id", &[], Text),
+        store("secret_access_key", &[], Text),
+        store("session_token", &["AWS_TOKEN"], Text),
+        store("allow_http", &[], Switch),
+        store("allow_invalid_certificates", &[], Switch),
+        store("virtual_hosted_style_request", &[], Switch),
+        store("skip_signature", &[], Switch),
+        store("unsigned_payload", &[], Switch),
+        store("checksum_algorithm", &[], Text),
+        store("server_side_encryption", &[], Text),
+        store("sse_kms_key_id", &[], Text),
+        store("sse_bucket_key_enabled", &[], Switch),
+        store("connect_timeout", &[], Text),
+        store("timeout", &[], Text),
+        store("proxy_url", &[], Text),
     ]
 };
 
@@ -109,24 +88,23 @@ pub(super) fn first_unknown(document: &DeTable<'_>) -> Option<UnknownSetting> {
     unknown.into_iter().min_by_key(|unknown| unknown.offset)
 }
 
-/// The object store's name for a setting of `[s3]`.
-pub(super) fn store_key(name: &str) -> &str {
-    find_store_name(name).map_or(name, |option| option.store_key)
+/// The object store's name for the setting `name` of `[s3]`.
+pub(super) fn store_key(name: &str) -> String {
+    format!("aws_{name}")
 }
 
 /// True when an environment variable says what the setting `name` of `[s3]` says.
 pub(super) fn environment_says(name: &str, is_set: impl Fn(&str) -> bool) -> bool {
-    find_store_name(name)
-        .is_some_and(|option| option.variables.iter().any(|variable| is_set(variable)))
+    let others = find_store_name(name).map_or(&[][..], |option| option.other_variables);
+    is_set(&store_key(name).to_ascii_uppercase()) || others.iter().any(|variable| is_set(variable))
 }
 
 const fn store(
     name: &'static str,
-    store_key: &'static str,
-    variables: &'static [&'static str],
+    other_variables: &'static [&'static str],
     value: StoreValue,
 ) -> StoreName {
-    StoreName { name, store_key, variables, value }
+    StoreName { name, other_variables, value }
 }
 
 fn find_store_name(name: &str) -> Option<&'static StoreName> {

@@ -51,8 +51,8 @@ fn a_whole_file_is_read() {
     assert_eq!(
         options,
         [
-            ("allow_http", "true"),
             ("aws_access_key_id", "minio"),
+            ("aws_allow_http", "true"),
             ("aws_endpoint", "http://127.0.0.1:9000"),
             ("aws_region", "us-east-1"),
             ("aws_secret_access_key", "minio123"),
@@ -73,15 +73,27 @@ fn a_whole_file_is_read() {
 fn flags_and_variables_win_over_the_file() {
     let arguments = SettingsArgs {
         data: Some(PathBuf::from("elsewhere")),
-        bucket: Some("memory:///b".to_owned()),
+        bucket: Some("s3://other".to_owned()),
         config: None,
     };
     let set = ["AWS_DEFAULT_REGION", "AWS_SECRET_ACCESS_KEY"];
     let settings = load(WHOLE_FILE, &arguments, &set).expect("it is right");
     assert_eq!(settings.data, Some(PathBuf::from("elsewhere")));
-    assert_eq!(settings.bucket.as_deref(), Some("memory:///b"));
+    assert_eq!(settings.bucket.as_deref(), Some("s3://other"));
     let options: Vec<&str> = settings.store_options.keys().map(String::as_str).collect();
-    assert_eq!(options, ["allow_http", "aws_access_key_id", "aws_endpoint"]);
+    assert_eq!(options, ["aws_access_key_id", "aws_allow_http", "aws_endpoint"]);
+}
+
+#[test]
+fn a_bucket_named_elsewhere_leaves_the_options_of_s3_behind() {
+    let local =
+        SettingsArgs { bucket: Some("file:///srv/b".to_owned()), ..SettingsArgs::default() };
+    let settings = load(WHOLE_FILE, &local, &[]).expect("it is right");
+    assert!(settings.store_options.is_empty());
+    // In the file itself the two contradict each other, and the engine says so.
+    let contradiction = "bucket = 'file:///srv/b'\n[s3]\nregion = 'x'";
+    let settings = load(contradiction, &SettingsArgs::default(), &[]).expect("it is read");
+    assert_eq!(settings.store_options.len(), 1);
 }
 
 #[test]
@@ -167,6 +179,10 @@ fn every_known_name_is_read() {
         let value = if option.value == StoreValue::Switch { "true" } else { "'x'" };
         let text = format!("[s3]\n{} = {value}", option.name);
         let settings = load(&text, &SettingsArgs::default(), &[]).expect(option.name);
-        assert!(settings.store_options.contains_key(option.store_key), "{}", option.name);
+        assert!(
+            settings.store_options.contains_key(&format!("aws_{}", option.name)),
+            "{}",
+            option.name
+        );
     }
 }

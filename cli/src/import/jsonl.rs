@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use foldback::Timestamp;
+use foldback::instant::show;
+
 use crate::error::{Error, Result};
 use crate::import::{ImportedBatch, ImportedEvent};
-use crate::instant::format_timestamp;
 
 mod batch_numbers;
 mod line;
@@ -140,8 +142,8 @@ impl JsonlReader {
                 format!(
                     "time goes back: it is {} here and {} on line {last_line}; sort the file by \
                      time, or name a field that never goes back with --time",
-                    format_timestamp(event.timestamp_micros),
-                    format_timestamp(last_micros),
+                    show(Timestamp(event.timestamp_micros)),
+                    show(Timestamp(last_micros)),
                 ),
             ));
         }
@@ -177,8 +179,8 @@ impl JsonlReader {
                 format!(
                     "one batch has two times: {} here and {} on line {}; the lines of one batch \
                      are one commit, and a commit has one time",
-                    format_timestamp(event.timestamp_micros),
-                    format_timestamp(pending.batch.timestamp_micros),
+                    show(Timestamp(event.timestamp_micros)),
+                    show(Timestamp(pending.batch.timestamp_micros)),
                     pending.batch.line_first,
                 ),
             ));

@@ -2,10 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use foldback::instant::show;
+use foldback::{Seq, Timestamp};
 use serde::{Serialize, Serializer};
 
 use crate::human::{human_bytes, human_count, human_duration};
-use crate::instant::format_timestamp;
 
 /// Characters of a value that a table shows; the command that gets one value shows all of it.
 const VALUE_CHARACTERS_MAX: usize = 96;
@@ -22,13 +23,13 @@ pub(crate) enum Cell {
     /// How many.
     Count(u64),
     /// A commit's number.
-    Seq(u64),
+    Seq(Seq),
     /// A size in bytes.
     Bytes(u64),
     /// A length of time in microseconds.
     Duration(u64),
-    /// Microseconds since the epoch: RFC 3339 in both forms.
-    Instant(i64),
+    /// An instant: RFC 3339 in both forms.
+    Instant(Timestamp),
     /// A key, in full.
     Key(Vec<u8>),
     /// A value; a table shows its beginning.
@@ -52,7 +53,7 @@ impl Cell {
             Self::Seq(seq) => format!("#{seq}"),
             Self::Bytes(bytes) => human_bytes(*bytes),
             Self::Duration(micros) => human_duration(*micros),
-            Self::Instant(micros) => format_timestamp(*micros),
+            Self::Instant(instant) => show(*instant),
             Self::Key(key) => printable_bytes(key),
             Self::Value(value) => shortened_value(value),
         }
@@ -70,11 +71,11 @@ impl Serialize for Cell {
             Self::Empty => serializer.serialize_none(),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
-            Self::Count(number)
-            | Self::Seq(number)
-            | Self::Bytes(number)
-            | Self::Duration(number) => serializer.serialize_u64(*number),
-            Self::Instant(micros) => serializer.serialize_str(&format_timestamp(*micros)),
+            Self::Seq(seq) => serializer.serialize_u64(seq.0),
+            Self::Count(number) | Self::Bytes(number) | Self::Duration(number) => {
+                serializer.serialize_u64(*number)
+            }
+            Self::Instant(instant) => serializer.serialize_str(&show(*instant)),
             Self::Key(bytes) | Self::Value(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => serializer.serialize_str(text),
                 // An object, so that no text can be mistaken for it.

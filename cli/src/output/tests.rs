@@ -1,5 +1,6 @@
 //! Tests of lists, records and cells, as tables and as JSON.
 
+use foldback::{Seq, Timestamp};
 use proptest::prelude::*;
 
 use super::cell::printable_text;
@@ -20,7 +21,7 @@ fn list_of_tables(output: &mut Output<&mut Vec<u8>>) -> Result<()> {
     let mut list = output.list(&["name", "last_seq", "bytes", "protected"]);
     list.row(vec![
         Cell::Text("main".to_owned()),
-        Cell::Seq(78_661),
+        Cell::Seq(Seq(78_661)),
         Cell::Bytes(1_536),
         Cell::Flag(true),
     ])?;
@@ -56,7 +57,7 @@ fn a_list_is_one_object_a_line_for_scripts() {
 fn a_record_is_printed_field_by_field() {
     let print = |output: &mut Output<&mut Vec<u8>>| {
         output.record(&[
-            ("earliest", Cell::Instant(1_714_557_605_000_000)),
+            ("earliest", Cell::Instant(Timestamp(1_714_557_605_000_000))),
             ("took_micros", Cell::Duration(2_410_000)),
             ("events", Cell::Count(82_848)),
         ])

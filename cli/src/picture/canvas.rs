@@ -1,5 +1,7 @@
 //! Where things of a history stand in a picture: columns, bars, flags and letters.
 
+use foldback::Seq;
+
 use super::{TimelineAxis, TimelineCommit};
 
 /// Bars by height, in eighths of a row.
@@ -44,8 +46,8 @@ impl<'a> Columns<'a> {
     }
 
     /// The column of the last commit at or before `seq`.
-    fn of_seq(&self, seq: u64) -> usize {
-        let after = self.commits.partition_point(|commit| commit.seq <= seq);
+    fn of_seq(&self, seq: Seq) -> usize {
+        let after = self.commits.partition_point(|commit| commit.commit.seq <= seq);
         self.of(&self.commits[after.saturating_sub(1)])
     }
 }
@@ -72,7 +74,7 @@ pub(super) fn bars(
 }
 
 /// One row with `flag` in the column of each seq.
-pub(super) fn flags(seqs: &[u64], columns: &Columns<'_>, flag: char) -> String {
+pub(super) fn flags(seqs: &[Seq], columns: &Columns<'_>, flag: char) -> String {
     let mut row = vec![' '; columns.count];
     for seq in seqs {
         row[columns.of_seq(*seq)] = flag;
@@ -81,7 +83,7 @@ pub(super) fn flags(seqs: &[u64], columns: &Columns<'_>, flag: char) -> String {
 }
 
 /// Rows with the letter of each seq in its column, a seq that finds its place taken a row lower.
-pub(super) fn mark_rows(seqs: &[u64], columns: &Columns<'_>) -> Vec<String> {
+pub(super) fn mark_rows(seqs: &[Seq], columns: &Columns<'_>) -> Vec<String> {
     let mut rows: Vec<Vec<char>> = Vec::new();
     for (at, seq) in seqs.iter().enumerate() {
         let column = columns.of_seq(*seq);
@@ -104,8 +106,8 @@ pub(super) fn letter(at: usize) -> char {
 
 fn position(commit: &TimelineCommit, axis: TimelineAxis) -> i128 {
     match axis {
-        TimelineAxis::Time => commit.timestamp_micros.into(),
-        TimelineAxis::Seq => commit.seq.into(),
+        TimelineAxis::Time => commit.commit.timestamp.0.into(),
+        TimelineAxis::Seq => commit.commit.seq.0.into(),
     }
 }
 

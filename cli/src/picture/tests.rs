@@ -9,13 +9,14 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 const START_MICROS: i64 = 1_714_521_600_000_000;
 
 fn commit(seq: u64, hour: i64, events: u64) -> TimelineCommit {
-    TimelineCommit { seq, timestamp_micros: START_MICROS + hour * HOUR_MICROS, events }
+    let timestamp = Timestamp(START_MICROS + hour * HOUR_MICROS);
+    TimelineCommit { commit: Commit { seq: Seq(seq), timestamp }, events }
 }
 
 fn mark(seq: u64, label: &str) -> TimelineMark {
     let hours = i64::try_from(seq).expect("small");
-    let timestamp_micros = START_MICROS + hours * HOUR_MICROS;
-    TimelineMark { seq, timestamp_micros, label: label.to_owned() }
+    let instant = Timestamp(START_MICROS + hours * HOUR_MICROS);
+    TimelineMark { seq: Seq(seq), instant, label: label.to_owned() }
 }
 
 fn style(width: usize, axis: TimelineAxis) -> TimelineStyle {
@@ -35,8 +36,8 @@ fn a_history_by_seq_is_a_picture() {
     let timeline = Timeline {
         table: "main",
         commits: &commits,
-        seals: &[10, 25, 40],
-        bases: &[1],
+        seals: &[Seq(10), Seq(25), Seq(40)],
+        bases: &[Seq(1)],
         marks: &marks,
     };
     let expected = "\
@@ -86,8 +87,8 @@ fn colour_changes_nothing_but_the_colour() {
     let timeline = Timeline {
         table: "t",
         commits: &commits,
-        seals: &[2],
-        bases: &[1],
+        seals: &[Seq(2)],
+        bases: &[Seq(1)],
         marks: &[mark(1, "x")],
     };
     let plain = draw_timeline(&timeline, style(60, TimelineAxis::Seq));
@@ -116,18 +117,20 @@ proptest! {
         width in 0..400_usize,
         by_time in any::<bool>(),
     ) {
-        let (mut seq, mut timestamp_micros) = (0, i64::MIN / 2);
+        let (mut seq, mut micros) = (0, i64::MIN / 2);
         let commits: Vec<TimelineCommit> = steps
             .iter()
             .map(|(seq_step, time_step, events)| {
                 seq += seq_step;
-                timestamp_micros += time_step;
-                TimelineCommit { seq, timestamp_micros, events: *events }
+                micros += time_step;
+                let (seq, timestamp) = (Seq(seq), Timestamp(micros));
+                TimelineCommit { commit: Commit { seq, timestamp }, events: *events }
             })
             .collect();
+        let flags: Vec<Seq> = flags.into_iter().map(Seq).collect();
         let marks: Vec<TimelineMark> = flags
             .iter()
-            .map(|seq| TimelineMark { seq: *seq, timestamp_micros: 0, label: "l".repeat(90) })
+            .map(|seq| TimelineMark { seq: *seq, instant: Timestamp(0), label: "l".repeat(90) })
             .collect();
         let timeline =
             Timeline { table: "t", commits: &commits, seals: &flags, bases: &flags, marks: &marks };

@@ -82,6 +82,8 @@ proptest! {
     fn what_is_shown_is_read_back(secs in 1..9_000_000_000_000_u64) {
         let retention: Retention = format_secs(secs).parse().expect("it is a span");
         prop_assert_eq!(retention, Retention::Secs(secs));
+        let engine = foldback::Retention::from(retention);
+        prop_assert_eq!(engine.to_string().parse::<Retention>().expect("a span"), retention);
     }
 
     #[test]

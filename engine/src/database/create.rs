@@ -23,15 +23,14 @@ impl Place {
 /// The bucket to use: the one configured, else the one recorded, else the one in the directory.
 pub(super) fn bucket_url(config: &Config, recorded: Option<&Identity>) -> Result<BucketUrl> {
     let recorded = recorded.and_then(|identity| identity.bucket.as_ref());
-    let text = match config.bucket.as_ref().or(recorded) {
-        Some(url) => url.clone(),
+    match config.bucket.as_ref().or(recorded) {
+        Some(url) => Ok(url.parse()?),
         None => {
             let absolute = std::path::absolute(&config.directory)
                 .map_err(foldback_log_tier::Error::local("find", &config.directory))?;
-            format!("file://{}", absolute.join(names::BUCKET_DIRECTORY).display())
+            Ok(BucketUrl::for_directory(&absolute.join(names::BUCKET_DIRECTORY))?)
         }
-    };
-    Ok(text.parse()?)
+    }
 }
 
 /// Decides which database this is, from what the directory and the bucket say of themselves.

@@ -11,7 +11,7 @@ use foldback_log_tier::remote::{BucketUrl, RemoteLog};
 use foldback_log_tier::{Commit, names};
 
 use super::create::{Place, bucket_url, match_bucket};
-use super::replay::{Replayed, replay};
+use super::replay::{Rebuild, Replayed, replay};
 use super::{Database, Inner, Opening};
 use crate::background::{Background, BackgroundParts};
 use crate::config::Config;
@@ -85,13 +85,15 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
         network.run(async move { Publisher::open_epoch(epoch_remote, manifest, now).await });
     let publisher = Arc::new(opened?);
     let network = Arc::new(network);
-    let history = Arc::new(HistoryReader::new(remote));
+    let history = Arc::new(HistoryReader::new(remote, identity.database));
     let resources = TreeResources::new(config.block_cache_bytes);
     let present_directory = config.directory.join(names::PRESENT_DIRECTORY);
     fs.create_directory(&present_directory)?;
     let present = Arc::new(Present::new(present_directory, resources));
     let manifest = publisher.newest();
-    let replayed = replay(&present, &log, &manifest, &history, &network, identity.state)?;
+    let rebuild =
+        Rebuild { present: &present, manifest: &manifest, history: &history, network: &network };
+    let replayed = replay(&rebuild, &log, identity.state)?;
     let Replayed { catalog, commits: replayed_commits, rebuilt_tables, lost_tables } = replayed;
 
     let health = Arc::new(Health::default());
@@ -122,7 +124,7 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
     };
     let background = Background::start(parts, told);
     let opening = Opening { torn_bytes, replayed_commits, rebuilt_tables };
-    let (id, bucket) = (identity.database, url.to_string());
+    let (id, bucket) = (identity.database, url);
     let inner = Inner {
         background,
         writer,

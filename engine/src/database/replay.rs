@@ -29,14 +29,11 @@ pub(super) struct Replayed {
 ///
 /// The catalog goes first, on its own: only its final state says which tables there are.
 pub(super) fn replay(
-    present: &Arc<Present>,
+    rebuild: &Rebuild<'_>,
     log: &LocalLog,
-    manifest: &Manifest,
-    history: &Arc<HistoryReader>,
-    network: &Network,
     state: DirectoryState,
 ) -> Result<Replayed> {
-    let rebuild = Rebuild { present, manifest, history, network };
+    let present = rebuild.present;
     let (mut rebuilt_tables, mut lost_tables) = (Vec::new(), Vec::new());
     let mut positions = HashMap::new();
 
@@ -121,11 +118,11 @@ fn each_commit_after(
 }
 
 /// What it takes to fold a tree again from history.
-struct Rebuild<'a> {
-    present: &'a Present,
-    manifest: &'a Manifest,
-    history: &'a Arc<HistoryReader>,
-    network: &'a Network,
+pub(super) struct Rebuild<'a> {
+    pub(super) present: &'a Present,
+    pub(super) manifest: &'a Manifest,
+    pub(super) history: &'a Arc<HistoryReader>,
+    pub(super) network: &'a Network,
 }
 
 impl Rebuild<'_> {

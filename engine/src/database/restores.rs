@@ -9,7 +9,6 @@ use foldback_log_tier::{Commit, Error as TierError, KeyRange, Seq, TableId, Time
 use tokio::sync::oneshot;
 
 use super::Database;
-use crate::catalog::ProtectionInterval;
 use crate::log_writer::Request;
 use crate::plan::{PlanInputs, plan};
 use crate::present::Row;
@@ -58,7 +57,7 @@ impl Database {
     pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
         let record = self.protected(name)?;
         self.close(target)?;
-        Ok(self.resolve_at(&record, target, &self.moment())?.0)
+        self.resolve_at(&record, target, &self.moment())
     }
 
     /// What a restore of the table's state at a target would read.
@@ -71,8 +70,8 @@ impl Database {
         let record = self.protected(name)?;
         self.close(target)?;
         let moment = self.moment();
-        let (resolved, interval) = self.resolve_at(&record, target, &moment)?;
-        self.plan_at(&record, interval, resolved.commit, selection, &moment)
+        let resolved = self.resolve_at(&record, target, &moment)?;
+        self.plan_at(&record, resolved.commit, selection, &moment)
     }
 
     /// Runs a plan into a new table, which becomes visible whole, by one commit, or not at all.
@@ -179,13 +178,13 @@ impl Database {
         windows(record, |table| whole_bases(&moment.manifest, table), moment.tip, moment.now)
     }
 
-    /// The commit that a target comes to, and the protection interval that it lies in.
+    /// The commit that a target comes to, which lies in a window of the table.
     fn resolve_at(
         &self,
         record: &TableRecord,
         target: Target,
         moment: &Moment,
-    ) -> Result<(Resolved, ProtectionInterval)> {
+    ) -> Result<Resolved> {
         let windows = self.windows_of(record, moment);
         let timeline = self.timeline(moment);
         let commit = match target {
@@ -217,10 +216,9 @@ impl Database {
         let restorable = windows
             .iter()
             .any(|window| window.contains(commit.seq) && window.earliest <= lasts_until);
-        let interval = record.protection.iter().find(|interval| interval.contains(commit.seq));
-        match (restorable, interval) {
-            (true, Some(interval)) => Ok((Resolved { commit, next }, *interval)),
-            _ => Err(outside()),
+        match restorable {
+            true => Ok(Resolved { commit, next }),
+            false => Err(outside()),
         }
     }
 
@@ -237,11 +235,12 @@ impl Database {
     fn plan_at(
         &self,
         record: &TableRecord,
-        interval: ProtectionInterval,
         target: Commit,
         selection: &Selection,
         moment: &Moment,
     ) -> Result<RestorePlan> {
+        let interval = record.protection.iter().find(|interval| interval.contains(target.seq));
+        let interval = interval.expect("a target is resolved into a protection interval");
         let mut plan = plan(PlanInputs {
             manifest: &moment.manifest,
             segments: &moment.segments,

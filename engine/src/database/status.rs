@@ -46,7 +46,7 @@ impl Database {
         let manifest = inner.publisher.newest();
         Status {
             database: inner.id,
-            bucket: inner.bucket.clone(),
+            bucket: inner.bucket.to_string(),
             tip: inner.log.tip(),
             sealed: manifest.sealed,
             now: inner.config.clock.now(),

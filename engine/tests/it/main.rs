@@ -1,3 +1,5 @@
 //! The engine from outside: whole databases on real directories and real buckets.
 
 mod end_to_end;
+mod model;
+mod support;

@@ -70,6 +70,15 @@ impl BucketUrl {
         url.as_str().parse()
     }
 
+    /// Where other programs find an object of this bucket: a path, or a URL.
+    #[must_use]
+    pub fn location(&self, object: &str) -> String {
+        match &self.place {
+            BucketPlace::Directory(directory) => directory.join(object).display().to_string(),
+            _ => format!("{}/{object}", self.text.trim_end_matches('/')),
+        }
+    }
+
     pub(super) const fn place(&self) -> &BucketPlace {
         &self.place
     }

@@ -24,8 +24,8 @@ impl RemoteLog {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Store`] if the store refuses or does not answer, [`crate::Error::Corrupt`] if the object
-    /// then has another length.
+    /// [`crate::Error::Store`] if the store refuses or does not answer, [`crate::Error::Corrupt`]
+    /// if the object then has another length.
     pub async fn put_history(&self, object: &HistoryObject) -> Result<()> {
         let HistoryObject { body, entry } = object;
         assert_eq!(to_length(body.len()), entry.bytes, "{} is as long as it says", entry.name);

@@ -59,8 +59,8 @@ impl RemoteLog {
             Ok(()) => Err(Error::Unsupported(format!(
                 "cannot publish to {}: this store answers a second create of the same object with \
                  success, so two processes could both publish and lose each other's history. Use a \
-                 store with conditional writes (AWS S3, MinIO, Google Cloud Storage, Azure); or, if \
-                 no other process will ever write to this bucket, declare that with \
+                 store with conditional writes (AWS S3, MinIO, Google Cloud Storage, Azure), or, \
+                 if no other process will ever write to this bucket, declare that with \
                  single_writer = true",
                 self.name
             ))),

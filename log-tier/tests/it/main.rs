@@ -1,4 +1,3 @@
-//! The log tier against what it will meet outside: S3 servers, a directory, several processes' worth
-//! of publishers.
+//! The log tier against what it will meet outside: S3 servers, a directory, rival publishers.
 
 mod s3;

@@ -42,7 +42,8 @@ fn every_damaged_byte_is_found_in_every_segment() {
     let segments = log.segments();
     assert_eq!(segments.len(), 3);
     drop(log);
-    for segment in &segments {
+    // The active one first: nothing but the mark of the last sync protects its last commits.
+    for segment in segments.iter().rev() {
         let file = segment_file(segment.first);
         for at in 0..segment.bytes {
             fs.damage(&file, at, 1 << (at % 8));

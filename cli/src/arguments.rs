@@ -1,0 +1,273 @@
+//! The command line as clap reads it: every command, its arguments and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::SettingsArgs;
+use crate::error::{Error, Result};
+use crate::export::ExportFormat;
+use crate::import::jsonl::JsonlOptions;
+use crate::instant::{INSTANT_HELP, InstantArg};
+use crate::output::OutputFormat;
+use crate::span::Retention;
+
+/// An event-sourced storage engine that takes any protected table back to any exact instant.
+#[derive(Debug, Parser)]
+#[command(name = "foldback", version, about, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+
+    /// How results are printed: table or json; of an export: jsonl, csv or parquet.
+    #[arg(long, value_enum, global = true)]
+    pub(crate) format: Option<Format>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 the command line or a setting is wrong; 3 refused, nothing was \
+changed (no such table, name taken, instant outside the window); 4 the bucket is out of reach, try \
+again; 5 bytes are damaged or lost.";
+
+/// The forms of all outputs. Each command takes those that suit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for people.
+    Table,
+    /// JSON for scripts.
+    Json,
+    /// An export: JSON Lines.
+    Jsonl,
+    /// An export: comma-separated values (RFC 4180).
+    Csv,
+    /// An export: Parquet with the columns key and value.
+    Parquet,
+}
+
+impl Format {
+    /// The form of a command's results.
+    pub(crate) fn of_results(asked: Option<Self>) -> Result<OutputFormat> {
+        match asked {
+            None | Some(Self::Table) => Ok(OutputFormat::Table),
+            Some(Self::Json) => Ok(OutputFormat::Json),
+            Some(other) => Err(Error::usage(format!(
+                "--format {} is for exports; results are printed as table or json",
+                other.name()
+            ))),
+        }
+    }
+
+    /// The form of an export.
+    pub(crate) fn of_export(asked: Option<Self>) -> Result<ExportFormat> {
+        match asked {
+            None | Some(Self::Jsonl) => Ok(ExportFormat::Jsonl),
+            Some(Self::Csv) => Ok(ExportFormat::Csv),
+            Some(Self::Parquet) => Ok(ExportFormat::Parquet),
+            Some(other) => Err(Error::usage(format!(
+                "--format {} is not for exports; they are written as jsonl, csv or parquet",
+                other.name()
+            ))),
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create, list, describe and drop tables.
+    #[command(subcommand)]
+    Table(TableCommand),
+    /// Put a value under a key.
+    Put { table: String, key: String, value: String },
+    /// Print the value of a key.
+    Get { table: String, key: String },
+    /// Delete a key.
+    Delete { table: String, key: String },
+    /// Print the rows of a table.
+    Scan(ScanArgs),
+    /// Import a history of events, each commit at its own time.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Write a table's rows to a file, sorted by key.
+    Export(ExportArgs),
+    /// Keep a table's history from now on, so that its instants can be restored.
+    Protect {
+        table: String,
+        /// How long instants stay restorable: 35d, 12h, 90s, forever.
+        #[arg(long, default_value_t = Retention::Secs(35 * 86_400))]
+        retention: Retention,
+    },
+    /// Stop keeping a table's history; what there is stays until its retention passes.
+    Unprotect { table: String },
+    /// Print the restorable instants of a table.
+    Window { table: String },
+    /// Print which commit an instant comes to.
+    #[command(after_help = INSTANT_HELP)]
+    Resolve {
+        table: String,
+        #[arg(allow_hyphen_values = true)]
+        instant: InstantArg,
+    },
+    /// Print what a restore would read.
+    #[command(after_help = INSTANT_HELP)]
+    Plan {
+        table: String,
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Only keys that start with this; may be given several times.
+        #[arg(long)]
+        prefix: Vec<String>,
+        /// List the history files.
+        #[arg(long)]
+        files: bool,
+    },
+    /// Bring a table back, as it was, as a new table.
+    #[command(after_help = INSTANT_HELP)]
+    Restore {
+        /// The table to bring back; it is not touched.
+        source: String,
+        /// The name of the new table.
+        target_name: String,
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Only keys that start with this; may be given several times.
+        #[arg(long)]
+        prefix: Vec<String>,
+    },
+    /// Bring everything that is committed into the bucket now.
+    Seal,
+    /// Rebuild the database from its bucket in an empty directory.
+    Recover,
+    /// Print how the database stands.
+    Status,
+    /// Show the main job: import a history, restore it at many instants, and check each.
+    Demo(DemoArgs),
+    /// Print a completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+}
+
+/// What to do with tables.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TableCommand {
+    /// Create a table.
+    Create {
+        name: String,
+        /// Protect it at once, for so long: 35d, 12h, forever.
+        #[arg(long, value_name = "RETENTION")]
+        protect: Option<Retention>,
+    },
+    /// List the tables.
+    List,
+    /// Print all that is known of a table.
+    Describe { name: String },
+    /// Drop a table; its history stays until its retention passes.
+    Drop { name: String },
+}
+
+/// Which rows to print.
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    pub(crate) table: String,
+    /// Only keys that start with this.
+    #[arg(long, conflicts_with_all = ["from", "until"])]
+    pub(crate) prefix: Option<String>,
+    /// Only this key and those after it.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Only keys before this one.
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// From the greatest key down.
+    #[arg(long)]
+    pub(crate) reverse: bool,
+    /// At most so many rows.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+}
+
+/// What to import.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Import JSON Lines, one event a line, plain or zstd.
+    Jsonl {
+        /// The file, or - for standard input.
+        file: PathBuf,
+        table: String,
+        #[command(flatten)]
+        making: MakingArgs,
+        #[command(flatten)]
+        options: JsonlOptions,
+    },
+    /// Import a git repository's first-parent history: key = path, value = mode, blob id, size.
+    Git {
+        /// The repository.
+        repository: PathBuf,
+        /// The table; without it, the one named after the repository's directory.
+        table: Option<String>,
+        #[command(flatten)]
+        making: MakingArgs,
+    },
+}
+
+/// Whether an import makes its table.
+#[derive(Debug, Args)]
+pub(crate) struct MakingArgs {
+    /// Create the table, one microsecond before its first event.
+    #[arg(long)]
+    pub(crate) create: bool,
+    /// Protect the table before its first event, for so long: 35d, 12h, forever.
+    #[arg(long, value_name = "RETENTION", requires = "create")]
+    pub(crate) protect: Option<Retention>,
+}
+
+/// What to export, and where to.
+#[derive(Debug, Args)]
+#[command(after_help = INSTANT_HELP)]
+pub(crate) struct ExportArgs {
+    pub(crate) table: String,
+    /// The rows as of this instant, read from history; without it, as of now.
+    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
+    pub(crate) as_of: Option<InstantArg>,
+    /// The file, which must not exist; without it, standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write keys and values as base64 instead of text.
+    #[arg(long)]
+    pub(crate) base64: bool,
+}
+
+/// Which state of a table is meant; exactly one must be given.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TargetArgs {
+    /// After every commit stamped at this instant or before it.
+    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
+    pub(crate) at: Option<InstantArg>,
+    /// After every commit stamped before this instant.
+    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
+    pub(crate) before: Option<InstantArg>,
+    /// After this commit.
+    #[arg(long, value_name = "N")]
+    pub(crate) seq: Option<u64>,
+    /// After the last commit.
+    #[arg(long)]
+    pub(crate) latest: bool,
+}
+
+/// What the demo runs on.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The repository whose history is used; by default the one that the demo stands in.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repository: Option<PathBuf>,
+    /// Leave the demo's directory in place, and print where it is.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}

@@ -1,0 +1,121 @@
+//! What each command does: one engine call or a few, and how its answer is printed.
+
+use std::io::BufWriter;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use foldback::{Database, Seq, Target, Timestamp};
+
+use crate::arguments::{Arguments, Command, Format};
+use crate::config::Settings;
+use crate::error::Result;
+use crate::instant::InstantArg;
+use crate::output::{Output, terminal_width};
+use crate::session;
+
+mod demo;
+mod export;
+mod import;
+mod protection;
+mod restore;
+mod rows;
+mod standing;
+mod tables;
+
+/// What commands print to.
+type Screen = Output<BufWriter<std::io::Stdout>>;
+
+/// What a command works with.
+struct Session {
+    database: Database,
+    screen: Screen,
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let asked = arguments.format;
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    match arguments.command {
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "foldback", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Demo(demo) => demo::run(&demo, screen(asked)?),
+        Command::Recover => {
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            standing::recover(&settings, screen(asked)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Export(export) => {
+            let export_format = Format::of_export(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            export::run(&session::open(&settings)?, &export, export_format)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        command => {
+            let screen = screen(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            let database = session::open(&settings)?;
+            let mut session = Session { database, screen };
+            run_open(&mut session, command)?;
+            session.screen.flush()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Runs a command on an open database.
+fn run_open(session: &mut Session, command: Command) -> Result<()> {
+    match command {
+        Command::Table(table) => tables::run(session, table),
+        Command::Put { table, key, value } => rows::put(session, &table, key, value),
+        Command::Get { table, key } => rows::get(session, &table, &key),
+        Command::Delete { table, key } => rows::delete(session, &table, key),
+        Command::Scan(scan) => rows::scan(session, &scan),
+        Command::Import(import) => import::run(session, import),
+        Command::Protect { table, retention } => protection::protect(session, &table, retention),
+        Command::Unprotect { table } => protection::unprotect(session, &table),
+        Command::Window { table } => protection::window(session, &table),
+        Command::Resolve { table, instant } => protection::resolve(session, &table, instant),
+        Command::Plan { table, target, prefix, files } => {
+            restore::plan(session, &table, &target, &prefix, files)
+        }
+        Command::Restore { source, target_name, target, prefix } => {
+            restore::restore(session, &source, &target_name, &target, &prefix)
+        }
+        Command::Seal => standing::seal(session),
+        Command::Status => standing::status(session),
+        Command::Export(_) | Command::Recover | Command::Demo(_) | Command::Completions { .. } => {
+            unreachable!("these don't run on an open database, or open it themselves")
+        }
+    }
+}
+
+fn screen(asked: Option<Format>) -> Result<Screen> {
+    let format = Format::of_results(asked)?;
+    Ok(Output::new(format, BufWriter::new(std::io::stdout()), terminal_width()))
+}
+
+/// The state that an instant means: after every commit at or before it.
+fn at(instant: InstantArg) -> Target {
+    match instant {
+        InstantArg::Now => Target::Latest,
+        InstantArg::Seq(seq) => Target::Seq(Seq(seq)),
+        InstantArg::At(_) | InstantArg::Ago(_) => Target::At(timestamp(instant)),
+    }
+}
+
+/// The state before an instant, or before a commit.
+fn before(instant: InstantArg) -> Target {
+    match instant {
+        InstantArg::Seq(seq) => Target::Seq(Seq(seq).prev()),
+        _ => Target::Before(timestamp(instant)),
+    }
+}
+
+fn timestamp(instant: InstantArg) -> Timestamp {
+    use foldback::Clock;
+    let now = foldback::SystemClock.now();
+    Timestamp(instant.micros(now.0).expect("a seq is a target of its own"))
+}

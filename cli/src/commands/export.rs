@@ -1,0 +1,83 @@
+//! `export`: a table's rows, as of now or as of an instant, to a file.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use foldback::{Database, KeyRange, Row, Selection};
+
+use super::at;
+use crate::arguments::ExportArgs;
+use crate::error::{Error, Result};
+use crate::export::{ExportFormat, ParquetExport, TextExport, TextFormat};
+
+pub(super) fn run(database: &Database, export: &ExportArgs, format: ExportFormat) -> Result<()> {
+    match export.as_of {
+        None => {
+            let rows = database.table(&export.table)?.range(&KeyRange::all())?;
+            write_rows(rows, export, format)
+        }
+        Some(instant) => {
+            let plan = database.plan(&export.table, at(instant), &Selection::all())?;
+            write_rows(database.plan_rows(&plan)?, export, format)
+        }
+    }
+}
+
+/// Writes to a file under another name until it is whole, or to standard output.
+fn write_rows(
+    rows: impl Iterator<Item = foldback::Result<Row>>,
+    export: &ExportArgs,
+    format: ExportFormat,
+) -> Result<()> {
+    let Some(path) = &export.output else {
+        let stdout = BufWriter::new(std::io::stdout());
+        return write_all(rows, stdout, export.base64, format);
+    };
+    if path.exists() {
+        return Err(Error::usage(format!(
+            "{} exists already; nothing was changed; name a file that does not",
+            path.display()
+        )));
+    }
+    let unfinished = path.with_added_extension("unfinished");
+    let file = File::create(&unfinished).map_err(Error::path("create", &unfinished))?;
+    let written = write_all(rows, BufWriter::new(&file), export.base64, format)
+        .and_then(|()| finish(&file, &unfinished, path));
+    if written.is_err() {
+        // What is left of a failed export is of no use; the error that matters is the first one.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn finish(file: &File, unfinished: &Path, path: &Path) -> Result<()> {
+    file.sync_all().map_err(Error::path("sync", unfinished))?;
+    std::fs::rename(unfinished, path).map_err(Error::path("rename", unfinished))
+}
+
+fn write_all(
+    rows: impl Iterator<Item = foldback::Result<Row>>,
+    writer: impl Write + Send,
+    base64: bool,
+    format: ExportFormat,
+) -> Result<()> {
+    let text = match format {
+        ExportFormat::Jsonl => TextFormat::Jsonl,
+        ExportFormat::Csv => TextFormat::Csv,
+        ExportFormat::Parquet => {
+            let mut export = ParquetExport::begin(writer)?;
+            for row in rows {
+                let (key, value) = row?;
+                export.row(&key, &value)?;
+            }
+            return export.finish();
+        }
+    };
+    let mut export = TextExport::begin(text, base64, writer)?;
+    for row in rows {
+        let (key, value) = row?;
+        export.row(&key, &value)?;
+    }
+    export.finish().map(drop)
+}

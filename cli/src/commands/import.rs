@@ -1,0 +1,184 @@
+//! `import jsonl | git`: past commits, each at its own time.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use foldback::{Commit, CommitHandle, Database, TableId, Timestamp, WriteBatch, WriteOptions};
+
+use super::Session;
+use crate::arguments::{ImportCommand, MakingArgs};
+use crate::error::{Error, Result};
+use crate::import::ImportedBatch;
+use crate::import::git::GitHistory;
+use crate::import::jsonl::{JsonlOptions, JsonlReader};
+use crate::output::Cell;
+use crate::output::progress::{Progress, ProgressUnit};
+
+/// Batches that are on their way at once: enough to be synced in groups, few enough to be held.
+const BATCHES_IN_FLIGHT_MAX: usize = 512;
+
+pub(super) fn run(session: &mut Session, command: ImportCommand) -> Result<()> {
+    match command {
+        ImportCommand::Jsonl { file, table, making, options } => {
+            jsonl(session, &file, &table, &making, &options)
+        }
+        ImportCommand::Git { repository, table, making } => {
+            let table = table.map_or_else(|| name_after(&repository), Ok)?;
+            git(session, &repository, &table, &making)
+        }
+    }
+}
+
+fn jsonl(
+    session: &mut Session,
+    file: &Path,
+    table: &str,
+    making: &MakingArgs,
+    options: &JsonlOptions,
+) -> Result<()> {
+    let mut reader = JsonlReader::open(file, options)?;
+    let bar = Progress::begin("importing", reader.bytes_total(), ProgressUnit::Bytes);
+    let mut import = Import::new(&session.database, table, making);
+    while let Some(batch) = reader.next() {
+        import.add(batch?)?;
+        bar.set(reader.bytes_read());
+    }
+    let source = file.display().to_string();
+    let summary = import.finish()?;
+    drop(bar);
+    show(session, &source, table, &summary)
+}
+
+fn git(session: &mut Session, repository: &Path, table: &str, making: &MakingArgs) -> Result<()> {
+    let history = GitHistory::open(repository)?;
+    if history.is_shallow() {
+        eprintln!(
+            "foldback: {} is a shallow clone: its history begins where the clone was cut",
+            repository.display()
+        );
+    }
+    let bar = Progress::begin("importing", Some(history.commits()), ProgressUnit::Items);
+    let mut import = Import::new(&session.database, table, making);
+    for commit in history.batches()? {
+        import.add(commit?.batch)?;
+        bar.advance(1);
+    }
+    let source = repository.display().to_string();
+    let summary = import.finish()?;
+    drop(bar);
+    show(session, &source, table, &summary)
+}
+
+/// The name of the repository's directory.
+fn name_after(repository: &Path) -> Result<String> {
+    let absolute = repository.canonicalize().map_err(Error::path("find repository", repository))?;
+    let name = absolute.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    name.ok_or_else(|| Error::usage("name the table: the repository's directory has no name"))
+}
+
+/// What an import did.
+#[derive(Debug, Default)]
+pub(super) struct ImportSummary {
+    pub(super) commits: u64,
+    pub(super) events: u64,
+    /// Batches without events, which become no commit.
+    pub(super) empty: u64,
+    pub(super) first: Option<Commit>,
+    pub(super) last: Option<Commit>,
+    pub(super) sealed: Commit,
+}
+
+/// An import that is under way.
+pub(super) struct Import<'a> {
+    database: &'a Database,
+    table: &'a str,
+    making: &'a MakingArgs,
+    id: Option<TableId>,
+    in_flight: VecDeque<(u64, CommitHandle)>,
+    summary: ImportSummary,
+}
+
+impl<'a> Import<'a> {
+    /// An import into `table`, which is made at the first batch if `making` says so.
+    pub(super) fn new(database: &'a Database, table: &'a str, making: &'a MakingArgs) -> Self {
+        let (in_flight, summary) = (VecDeque::new(), ImportSummary::default());
+        Self { database, table, making, id: None, in_flight, summary }
+    }
+
+    /// Sends a batch on its way; reports the failure of an earlier one.
+    pub(super) fn add(&mut self, imported: ImportedBatch) -> Result<()> {
+        if imported.events.is_empty() {
+            self.summary.empty += 1;
+            return Ok(());
+        }
+        let timestamp = Timestamp(imported.timestamp_micros);
+        let id = match self.id {
+            Some(id) => id,
+            None => *self.id.insert(self.make_table(timestamp)?),
+        };
+        self.summary.events += u64::try_from(imported.events.len()).unwrap_or(u64::MAX);
+        let mut batch = WriteBatch::new();
+        for event in imported.events {
+            match event.value {
+                Some(value) => batch.put(id, event.key, value),
+                None => batch.delete(id, event.key),
+            }
+        }
+        let options = WriteOptions { timestamp: Some(timestamp), ..WriteOptions::default() };
+        self.in_flight.push_back((imported.line_first, self.database.write(batch, options)));
+        match self.in_flight.len() > BATCHES_IN_FLIGHT_MAX {
+            true => self.settle_one(),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for what is on its way, and seals it.
+    pub(super) fn finish(mut self) -> Result<ImportSummary> {
+        while !self.in_flight.is_empty() {
+            self.settle_one()?;
+        }
+        self.summary.sealed = self.database.seal()?;
+        Ok(self.summary)
+    }
+
+    /// The table's id; it is made just before the first event if it is to be made.
+    fn make_table(&self, first_event: Timestamp) -> Result<TableId> {
+        if !self.making.create {
+            return Ok(self.database.table(self.table)?.id());
+        }
+        let before = first_event.saturating_add_micros(-1);
+        let table = self.database.create_table_at(self.table, before)?;
+        if let Some(retention) = self.making.protect {
+            self.database.protect_at(self.table, retention.into(), before)?;
+        }
+        Ok(table.id())
+    }
+
+    fn settle_one(&mut self) -> Result<()> {
+        let Some((line, handle)) = self.in_flight.pop_front() else { return Ok(()) };
+        let commit = handle.wait().map_err(|source| Error::Import { line, source })?;
+        self.summary.first.get_or_insert(commit);
+        self.summary.last = Some(commit);
+        self.summary.commits += 1;
+        Ok(())
+    }
+}
+
+fn show(session: &mut Session, source: &str, table: &str, summary: &ImportSummary) -> Result<()> {
+    let seq = |commit: Option<Commit>| commit.map_or(Cell::Empty, |commit| Cell::Seq(commit.seq));
+    let time = |commit: Option<Commit>| {
+        commit.map_or(Cell::Empty, |commit| Cell::Instant(commit.timestamp))
+    };
+    session.screen.record(&[
+        ("imported", Cell::text(Some(source))),
+        ("table", Cell::text(Some(table))),
+        ("commits", Cell::Count(summary.commits)),
+        ("events", Cell::Count(summary.events)),
+        ("batches_without_events", Cell::Count(summary.empty)),
+        ("first_seq", seq(summary.first)),
+        ("first_timestamp", time(summary.first)),
+        ("last_seq", seq(summary.last)),
+        ("last_timestamp", time(summary.last)),
+        ("sealed_seq", Cell::Seq(summary.sealed.seq)),
+    ])
+}

@@ -1,0 +1,51 @@
+//! `protect | unprotect | window | resolve`.
+
+use foldback::Window;
+
+use super::{Session, at};
+use crate::error::Result;
+use crate::instant::InstantArg;
+use crate::output::Cell;
+use crate::span::Retention;
+
+pub(super) fn protect(session: &mut Session, table: &str, retention: Retention) -> Result<()> {
+    session.database.protect(table, retention.into())?;
+    window(session, table)
+}
+
+pub(super) fn unprotect(session: &mut Session, table: &str) -> Result<()> {
+    session.database.unprotect(table)?;
+    session
+        .screen
+        .note("protection ends here; the history so far stays until its retention passes")?;
+    window(session, table)
+}
+
+pub(super) fn window(session: &mut Session, table: &str) -> Result<()> {
+    let windows = session.database.windows(table)?;
+    let names = &["earliest", "latest", "first_seq", "last_seq", "open"];
+    let mut list = session.screen.list(names);
+    for Window { earliest, latest, first, last, open } in windows {
+        list.row(vec![
+            Cell::Instant(earliest),
+            Cell::Instant(latest),
+            Cell::Seq(first),
+            Cell::Seq(last),
+            Cell::Flag(open),
+        ])?;
+    }
+    list.finish().map(drop)
+}
+
+pub(super) fn resolve(session: &mut Session, table: &str, instant: InstantArg) -> Result<()> {
+    let resolved = session.database.resolve(table, at(instant))?;
+    let next = resolved.next;
+    session.screen.record(&[
+        ("table", Cell::text(Some(table))),
+        ("asked", Cell::text(Some(instant.to_string()))),
+        ("seq", Cell::Seq(resolved.commit.seq)),
+        ("timestamp", Cell::Instant(resolved.commit.timestamp)),
+        ("next_seq", next.map_or(Cell::Empty, |next| Cell::Seq(next.seq))),
+        ("next_timestamp", next.map_or(Cell::Empty, |next| Cell::Instant(next.timestamp))),
+    ])
+}

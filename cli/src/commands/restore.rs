@@ -1,0 +1,112 @@
+//! `plan | restore`.
+
+use foldback::{FileRead, RestorePlan, Selection, Target};
+
+use super::{Session, at, before};
+use crate::arguments::TargetArgs;
+use crate::error::{Error, Result};
+use crate::output::Cell;
+use crate::output::progress::{Progress, ProgressUnit};
+
+pub(super) fn plan(
+    session: &mut Session,
+    table: &str,
+    target: &TargetArgs,
+    prefixes: &[String],
+    files: bool,
+) -> Result<()> {
+    let plan = session.database.plan(table, target_of(target)?, &selection(prefixes))?;
+    match files {
+        true => list_files(session, &plan),
+        false => show(session, &plan),
+    }
+}
+
+pub(super) fn restore(
+    session: &mut Session,
+    source: &str,
+    target_name: &str,
+    target: &TargetArgs,
+    prefixes: &[String],
+) -> Result<()> {
+    let began = foldback::steady_now();
+    let plan = session.database.plan(source, target_of(target)?, &selection(prefixes))?;
+    let bar = Progress::begin("restoring rows", None, ProgressUnit::Items);
+    let watch = &mut |progress: foldback::Progress| bar.set(progress.rows);
+    let restored = session.database.restore_watched(&plan, target_name, watch)?;
+    drop(bar);
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    session.screen.record(&[
+        ("source", Cell::text(Some(source))),
+        ("table", Cell::text(Some(target_name))),
+        ("table_id", Cell::Count(restored.table.0)),
+        ("restored_to_seq", Cell::Seq(restored.target.seq)),
+        ("restored_to", Cell::Instant(restored.target.timestamp)),
+        ("rows", Cell::Count(restored.rows)),
+        ("bytes", Cell::Bytes(restored.bytes)),
+        ("took", Cell::Duration(micros)),
+    ])
+}
+
+fn show(session: &mut Session, plan: &RestorePlan) -> Result<()> {
+    let bases = plan.pieces.iter().filter(|piece| piece.base.is_some()).count();
+    let deltas: usize = plan.pieces.iter().map(|piece| piece.deltas.len()).sum();
+    let row_groups: usize = plan.files().map(|read| read.row_groups.len()).sum();
+    let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
+    session.screen.record(&[
+        ("table", Cell::text(Some(plan.table_name.clone()))),
+        ("table_id", Cell::Count(plan.table.0)),
+        ("seq", Cell::Seq(plan.target.seq)),
+        ("timestamp", Cell::Instant(plan.target.timestamp)),
+        ("manifest", Cell::Count(plan.manifest)),
+        ("bases", count(bases)),
+        ("deltas", count(deltas)),
+        ("row_groups", count(row_groups)),
+        ("bucket_bytes", Cell::Bytes(plan.bucket_bytes())),
+        ("bucket_requests", Cell::Count(plan.bucket_requests())),
+        ("segments", count(plan.segments.len())),
+        ("segment_bytes", Cell::Bytes(plan.segment_bytes())),
+    ])
+}
+
+fn list_files(session: &mut Session, plan: &RestorePlan) -> Result<()> {
+    let names = &["location", "kind", "first_seq", "last_seq", "row_groups", "bytes"];
+    let mut list = session.screen.list(names);
+    for FileRead { file, row_groups, bytes } in plan.files() {
+        list.row(vec![
+            Cell::text(Some(session.database.location(&file.name))),
+            Cell::text(Some(file.kind.to_string())),
+            Cell::Seq(file.first.seq),
+            Cell::Seq(file.last.seq),
+            Cell::Count(u64::try_from(row_groups.len()).unwrap_or(u64::MAX)),
+            Cell::Bytes(*bytes),
+        ])?;
+    }
+    list.finish()?;
+    if !plan.segments.is_empty() {
+        eprintln!(
+            "foldback: commits #{} to #{} are only in the local log; `foldback seal` brings them \
+             into the bucket",
+            plan.sealed.next(),
+            plan.target.seq
+        );
+    }
+    Ok(())
+}
+
+fn selection(prefixes: &[String]) -> Selection {
+    match prefixes.is_empty() {
+        true => Selection::all(),
+        false => Selection::prefixes(prefixes.iter().map(String::as_bytes)),
+    }
+}
+
+fn target_of(target: &TargetArgs) -> Result<Target> {
+    match target {
+        TargetArgs { at: Some(instant), .. } => Ok(at(*instant)),
+        TargetArgs { before: Some(instant), .. } => Ok(before(*instant)),
+        TargetArgs { seq: Some(seq), .. } => Ok(Target::Seq(foldback::Seq(*seq))),
+        TargetArgs { latest: true, .. } => Ok(Target::Latest),
+        _ => Err(Error::usage("say which state is meant: --at, --before, --seq or --latest")),
+    }
+}

@@ -1,0 +1,69 @@
+//! `seal | status | recover`: how the database stands, and how it is brought back.
+
+use foldback::Database;
+
+use super::{Screen, Session};
+use crate::config::Settings;
+use crate::error::Result;
+use crate::output::Cell;
+use crate::session::engine_config;
+
+pub(super) fn seal(session: &mut Session) -> Result<()> {
+    let sealed = session.database.seal()?;
+    session.screen.record(&[
+        ("sealed_seq", Cell::Seq(sealed.seq)),
+        ("sealed_timestamp", Cell::Instant(sealed.timestamp)),
+    ])
+}
+
+pub(super) fn status(session: &mut Session) -> Result<()> {
+    let status = session.database.status();
+    let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
+    let is_sealed = status.tip.seq == status.sealed.seq;
+    let lag = status.tip.timestamp.0.abs_diff(status.sealed.timestamp.0);
+    let time = |commit: foldback::Commit| match commit.seq {
+        foldback::Seq::ZERO => Cell::Empty,
+        _ => Cell::Instant(commit.timestamp),
+    };
+    session.screen.record(&[
+        ("database", Cell::text(Some(status.database.to_string()))),
+        ("bucket", Cell::text(Some(status.bucket.clone()))),
+        ("last_seq", Cell::Seq(status.tip.seq)),
+        ("last_timestamp", time(status.tip)),
+        ("sealed_seq", Cell::Seq(status.sealed.seq)),
+        ("sealed_timestamp", time(status.sealed)),
+        ("unsealed_commits", Cell::Count(status.tip.seq.0 - status.sealed.seq.0)),
+        ("sealed_behind", if is_sealed { Cell::Duration(0) } else { Cell::Duration(lag) }),
+        ("tables", count(status.tables)),
+        ("protected_tables", count(status.protected_tables)),
+        ("segments", count(status.segments)),
+        ("segment_bytes", Cell::Bytes(status.segment_bytes)),
+        ("history_files", count(status.history_files)),
+        ("history_bytes", Cell::Bytes(status.history_bytes)),
+        ("manifest", Cell::Count(status.manifest)),
+        ("epoch", Cell::Count(status.epoch)),
+        ("halted", Cell::text(status.halted)),
+    ])
+}
+
+pub(super) fn recover(settings: &Settings, mut screen: Screen) -> Result<()> {
+    settings.require_bucket()?;
+    let recovery = Database::recover(engine_config(settings)?)?;
+    let status = recovery.database.status();
+    screen.record(&[
+        ("database", Cell::text(Some(status.database.to_string()))),
+        ("recovered_to_seq", Cell::Seq(recovery.recovered_to.seq)),
+        ("recovered_to", Cell::Instant(recovery.recovered_to.timestamp)),
+        ("tables", Cell::Count(u64::try_from(status.tables).unwrap_or(u64::MAX))),
+        ("lost_tables", Cell::text(Some(recovery.lost_tables.join(", ")))),
+        ("epoch", Cell::Count(status.epoch)),
+    ])?;
+    screen.flush()?;
+    for table in &recovery.lost_tables {
+        eprintln!(
+            "foldback: table {table} was not protected (or its first base was not finished), so \
+             its rows were never in the bucket; it was dropped"
+        );
+    }
+    Ok(())
+}

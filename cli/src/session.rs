@@ -1,0 +1,56 @@
+//! Opening the database that the settings name, and saying what that found.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use foldback::{Config, Database, Durability};
+
+use crate::config::{DurabilitySetting, Settings};
+use crate::error::Result;
+use crate::human::human_bytes;
+
+/// The engine's settings for what the user has set.
+pub(crate) fn engine_config(settings: &Settings) -> Result<Config> {
+    let mut config = Config::new(settings.require_data()?);
+    config.bucket.clone_from(&settings.bucket);
+    config.remote.store_options =
+        settings.store_options.clone().into_iter().collect::<BTreeMap<_, _>>();
+    let engine = &settings.engine;
+    if engine.single_writer {
+        config.remote.conditional_puts =
+            foldback::log_tier::remote::ConditionalPuts::SingleWriterDeclared;
+    }
+    if let Some(durability) = engine.durability {
+        config.durability = match durability {
+            DurabilitySetting::Synced => Durability::Synced,
+            DurabilitySetting::Buffered => Durability::Buffered,
+        };
+    }
+    config.segment_bytes_max = engine.segment_bytes_max.unwrap_or(config.segment_bytes_max);
+    config.block_cache_bytes = engine.block_cache_bytes.unwrap_or(config.block_cache_bytes);
+    config.memtable_bytes_max = engine.memtable_bytes_max.unwrap_or(config.memtable_bytes_max);
+    if let Some(secs) = engine.segment_age_max_secs {
+        config.segment_age_max = Duration::from_secs(secs);
+    }
+    Ok(config)
+}
+
+/// Opens the database; what the opening had to mend is said on standard error.
+pub(crate) fn open(settings: &Settings) -> Result<Database> {
+    let database = Database::open(engine_config(settings)?)?;
+    let opening = database.opening();
+    if opening.torn_bytes > 0 {
+        eprintln!(
+            "foldback: the last process ended in the middle of a write; {} of it were cut from the \
+             end of the log; no write that was acknowledged as synced is affected",
+            human_bytes(opening.torn_bytes)
+        );
+    }
+    for table in &opening.rebuilt_tables {
+        eprintln!(
+            "foldback: the present of {table} was damaged or missing, and was folded again from \
+             its history; nothing is lost"
+        );
+    }
+    Ok(database)
+}
