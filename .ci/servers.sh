@@ -77,20 +77,26 @@ servers_stop() {
     return "$status"
 }
 
-# Waits until the process is gone; one that does not end within five seconds is killed.
+# Records a process that servers_stop has to end. The shell forgets it, so as not to report its end.
+servers_remember() {
+    servers_pids+=("$1")
+    disown "$1"
+}
+
+# Waits until the process is gone. One that does not end within three seconds is killed: what it
+# stores is thrown away in any case.
 servers_await_end() {
     local pid=$1 tenths=0
     while kill -0 "$pid" 2>/dev/null; do
-        if [ "$tenths" -eq 50 ]; then
-            kill -KILL "$pid" 2>/dev/null
-        elif [ "$tenths" -eq 100 ]; then
+        if [ "$tenths" -eq 30 ]; then
+            kill -KILL "$pid" 2>/dev/null || :
+        elif [ "$tenths" -eq 60 ]; then
+            printf 'process %s does not end\n' "$pid" >&2
             return 1
         fi
         tenths=$((tenths + 1))
         sleep 0.1
     done
-    wait "$pid" 2>/dev/null
-    return 0
 }
 
 # Prints COUNT ports that are free, and free also ten thousand above, where seaweedfs puts the gRPC
@@ -127,7 +133,7 @@ servers_start_ministack() {
     local directory=$1 port=$2
     BIND_HOST=127.0.0.1 GATEWAY_PORT=$port SERVICES=s3 \
         "$directory/python/bin/ministack" >"$directory/ministack.log" 2>&1 </dev/null &
-    servers_pids+=($!)
+    servers_remember $!
 }
 
 servers_start_s3rver() {
@@ -135,7 +141,7 @@ servers_start_s3rver() {
     servers_data_directory "$directory/s3rver-data" || return
     node "$directory/node/node_modules/.bin/s3rver" -d "$directory/s3rver-data" -a 127.0.0.1 \
         -p "$port" -s >"$directory/s3rver.log" 2>&1 </dev/null &
-    servers_pids+=($!)
+    servers_remember $!
 }
 
 # Takes the directory and five ports: of S3, the master, the volume server, the filer and the admin
@@ -154,7 +160,7 @@ JSON
         -s3.port.iceberg=0 -s3.port.lance=0 -s3.autoCreateBucket=false \
         -s3.config="$directory/seaweedfs-s3.json" \
         >"$directory/seaweedfs.log" 2>&1 </dev/null &
-    servers_pids+=($!)
+    servers_remember $!
     servers_seaweedfs_ports+=("${@:2}")
 }
 

@@ -146,7 +146,7 @@ impl LocalLog {
             tip = commit;
             bytes += frame::encoded_bytes(committed)?;
         }
-        if !self.active.has_room(bytes) {
+        if !batches.is_empty() && !self.active.has_room(bytes) {
             self.roll()?;
         }
         let appended = self.active.append(batches);

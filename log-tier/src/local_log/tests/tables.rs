@@ -46,12 +46,13 @@ fn a_group_goes_to_the_next_segment_when_there_is_no_room_for_it() {
     // Rooms are for the frames and for one mark after them.
     let room = SMALL.segment_bytes_max - FRAMES_OFFSET - 20;
     let fill = usize::try_from(room - frame_bytes(0)).expect("small");
-    let cases: [(&[&[usize]], &[u64]); 6] = [
+    let cases: [(&[&[usize]], &[u64]); 7] = [
         (&[&[fill]], &[1]),
         (&[&[fill], &[0]], &[1, 1]),
         (&[&[fill + 1]], &[1]),
         (&[&[0], &[fill]], &[1, 1]),
-        (&[&[0], &[9000], &[0]], &[1, 1, 1]),
+        (&[&[0], &[9000], &[], &[0]], &[1, 1, 1]),
+        (&[&[9000], &[]], &[1]),
         (&[&[0], &[600, 600, 600, 600], &[0]], &[1, 4, 1]),
     ];
     for (groups, expected) in cases {
