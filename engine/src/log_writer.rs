@@ -428,7 +428,8 @@ impl Writer {
     }
 }
 
-fn event_bytes(event: &Event) -> u64 {
+/// Bytes of an event's key and value.
+pub(crate) fn event_bytes(event: &Event) -> u64 {
     let value_bytes = event.change.value().map_or(0, bytes::Bytes::len);
     u64::try_from(event.key.len() + value_bytes).expect("lengths fit 64 bits")
 }

@@ -9,7 +9,7 @@ use foldback_log_tier::history::RowGroupRows;
 use foldback_log_tier::{CommittedBatch, EventRow, KeyRange, Seq, TableId, Timestamp};
 use tokio::sync::mpsc;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// Which rows of a source count: `floor < seq <= target`, of keys in the range.
 #[derive(Clone, Debug)]
@@ -37,9 +37,31 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Rows {
     /// Row groups of a history file, as they are read and decoded.
-    History { feed: mpsc::Receiver<Result<RowGroupRows>>, group: Option<Box<RowGroupRows>> },
+    History { feed: RowGroupFeed, group: Option<Box<RowGroupRows>> },
     /// Events of local segments.
     Tail(std::sync::Arc<TailRows>),
+}
+
+/// The row groups of one history file, in order.
+#[derive(Debug)]
+pub(crate) struct RowGroupFeed {
+    pub(crate) groups: mpsc::Receiver<Result<RowGroupRows>>,
+    /// How many are still to come: a feed that ends early has lost rows.
+    pub(crate) left: usize,
+}
+
+impl RowGroupFeed {
+    /// Waits for the next row group; `None` at the end.
+    fn next(&mut self) -> Result<Option<RowGroupRows>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        match futures::executor::block_on(self.groups.recv()) {
+            Some(group) => group.map(Some),
+            None => Err(Error::Closed),
+        }
+    }
 }
 
 /// The newest event of each key that local segments hold, up to a target.
@@ -89,7 +111,7 @@ impl TailRows {
 
 impl Source {
     /// Events of a history file.
-    pub(crate) fn history(feed: mpsc::Receiver<Result<RowGroupRows>>, filter: RowFilter) -> Self {
+    pub(crate) fn history(feed: RowGroupFeed, filter: RowFilter) -> Self {
         Self { rows: Rows::History { feed, group: None }, filter, at: 0 }
     }
 
@@ -131,7 +153,7 @@ impl Source {
         match &mut self.rows {
             Rows::Tail(_) => Ok(false),
             Rows::History { feed, group } => {
-                *group = futures::executor::block_on(feed.recv()).transpose()?.map(Box::new);
+                *group = feed.next()?.map(Box::new);
                 self.at = 0;
                 Ok(group.is_some())
             }
@@ -202,10 +224,12 @@ impl Merge {
                 .value
                 .map(|value| (Bytes::copy_from_slice(row.key), Bytes::copy_from_slice(value)));
         }
-        if !top.0.advance()? {
+        let more = top.0.advance();
+        // A source that stands on no row must leave the heap before that is put in order again.
+        if !matches!(more, Ok(true)) {
             PeekMut::pop(top);
         }
-        Ok(Some(live))
+        more.map(|_| Some(live))
     }
 }
 

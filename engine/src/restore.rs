@@ -1,5 +1,6 @@
 //! Running a plan: its files are fetched and decoded ahead, and merged into one sorted stream.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use foldback_log_tier::local_log::LogReader;
 use tokio::sync::mpsc;
 
 use crate::history_reader::HistoryReader;
-use crate::merge::{Merge, RowFilter, Source, TailRows};
+use crate::merge::{Merge, RowFilter, RowGroupFeed, Source, TailRows};
 use crate::network::Network;
 use crate::plan::{FileRead, PlanPiece, RestorePlan};
 use crate::{Error, Result};
@@ -55,7 +56,7 @@ impl Progress {
 
 /// The live rows of a plan, ascending by key over all its pieces.
 pub(crate) struct PlanRows<'a> {
-    plan: &'a RestorePlan,
+    plan: Cow<'a, RestorePlan>,
     history: Arc<HistoryReader>,
     network: &'a Network,
     tail: Arc<TailRows>,
@@ -72,13 +73,13 @@ impl std::fmt::Debug for PlanRows<'_> {
 impl<'a> PlanRows<'a> {
     /// Starts to run a plan; reads the local segments at once.
     pub(crate) fn start(
-        plan: &'a RestorePlan,
+        plan: Cow<'a, RestorePlan>,
         log: Option<&LogReader>,
         history: Arc<HistoryReader>,
         network: &'a Network,
     ) -> Result<Self> {
         let tail = match log {
-            Some(log) => collect_tail(plan, log)?,
+            Some(log) => collect_tail(&plan, log)?,
             None => TailRows::none(plan.table),
         };
         let (tail, next_piece, merge) = (Arc::new(tail), 0, None);
@@ -100,11 +101,12 @@ impl<'a> PlanRows<'a> {
     }
 
     /// Reads and decodes a file's row groups ahead of the merge.
-    fn feed(&self, read: &FileRead) -> mpsc::Receiver<Result<RowGroupRows>> {
-        let (sender, feed) = mpsc::channel(ROW_GROUPS_AHEAD);
+    fn feed(&self, read: &FileRead) -> RowGroupFeed {
+        let (sender, groups) = mpsc::channel(ROW_GROUPS_AHEAD);
         let (history, read) = (Arc::clone(&self.history), read.clone());
+        let left = read.row_groups.len();
         self.network.handle().spawn(send_row_groups(history, read, sender));
-        feed
+        RowGroupFeed { groups, left }
     }
 }
 

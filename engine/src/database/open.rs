@@ -91,8 +91,13 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
     fs.create_directory(&present_directory)?;
     let present = Arc::new(Present::new(present_directory, resources));
     let manifest = publisher.newest();
-    let rebuild =
-        Rebuild { present: &present, manifest: &manifest, history: &history, network: &network };
+    let rebuild = Rebuild {
+        present: &present,
+        manifest: &manifest,
+        history: &history,
+        network: &network,
+        memtable_bytes_max: config.memtable_bytes_max,
+    };
     let replayed = replay(&rebuild, &log, identity.state)?;
     let Replayed { catalog, commits: replayed_commits, rebuilt_tables, lost_tables } = replayed;
 

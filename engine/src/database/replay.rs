@@ -1,5 +1,6 @@
 //! Bringing the present up to the log's tip after the last process ended, however it ended.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use foldback_log_tier::{CommittedBatch, KeyRange, Seq, TableId};
 use crate::catalog::Catalog;
 use crate::history_reader::HistoryReader;
 use crate::identity::DirectoryState;
+use crate::log_writer::event_bytes;
 use crate::network::Network;
 use crate::present::{Present, TableTree};
 use crate::restore::PlanRows;
@@ -73,26 +75,38 @@ pub(super) fn replay(
         present.serve(tree);
     }
 
-    let commits = replay_trees(present, log, &positions)?;
+    let commits = replay_trees(rebuild, log, &positions)?;
     present.publish(log.tip().seq);
     Ok(Replayed { catalog, commits, rebuilt_tables, lost_tables })
 }
 
-/// Applies to each tree the events after its position; returns the number of commits read.
+/// Applies to each tree the events after its position; returns the number of commits applied.
+///
+/// Trees are flushed on the way, so that a long log needs no more memory than writing it did.
 fn replay_trees(
-    present: &Present,
+    rebuild: &Rebuild<'_>,
     log: &LocalLog,
     positions: &HashMap<TableId, Seq>,
 ) -> Result<u64> {
+    let present = rebuild.present;
     let first = positions.values().min().copied().unwrap_or_default();
-    let mut commits = 0;
+    let (mut commits, mut unflushed_bytes) = (0, 0);
     each_commit_after(log, first, |mut committed| {
         let seq = committed.commit.seq;
         let missing = |table: TableId| positions.get(&table).is_some_and(|at| *at < seq);
         committed.batch.events.retain(|event| missing(event.table));
-        if !committed.batch.events.is_empty() {
-            commits += 1;
-            present.apply(&committed);
+        if committed.batch.events.is_empty() {
+            return Ok(());
+        }
+        commits += 1;
+        present.apply(&committed);
+        unflushed_bytes += committed.batch.events.iter().map(event_bytes).sum::<u64>();
+        if unflushed_bytes >= rebuild.memtable_bytes_max / 2 {
+            unflushed_bytes = 0;
+            for tree in present.trees() {
+                tree.seal_memtable(seq);
+                tree.flush(seq)?;
+            }
         }
         Ok(())
     })?;
@@ -123,6 +137,7 @@ pub(super) struct Rebuild<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) history: &'a Arc<HistoryReader>,
     pub(super) network: &'a Network,
+    pub(super) memtable_bytes_max: u64,
 }
 
 impl Rebuild<'_> {
@@ -198,7 +213,7 @@ impl Rebuild<'_> {
         })?;
         let tree = self.present.rebuild_tree(id, |tree| {
             let history = Arc::clone(self.history);
-            let mut rows = PlanRows::start(&plan, None, history, self.network)?;
+            let mut rows = PlanRows::start(Cow::Borrowed(&plan), None, history, self.network)?;
             tree.load(target.seq, &mut rows).map(drop)
         })?;
         Ok((tree, Some(name.to_owned())))

@@ -1,5 +1,6 @@
 //! Windows, targets, plans and restores, as a user of the database asks for them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use foldback_log_tier::history::FileKind;
@@ -19,6 +20,10 @@ use crate::{
     Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result, Selection, TableRecord,
     Target, Window, instant,
 };
+
+/// Moments that are tried in turn while segments are being trimmed; one more than that missing is
+/// no accident.
+const MOMENTS_MAX: usize = 8;
 
 /// The history of the database as of one moment: a manifest, and the segments above it.
 struct Moment {
@@ -57,7 +62,7 @@ impl Database {
     pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
         let record = self.protected(name)?;
         self.close(target)?;
-        self.resolve_at(&record, target, &self.moment())
+        again_if_gone(|| self.resolve_at(&record, target, &self.moment()))
     }
 
     /// What a restore of the table's state at a target would read.
@@ -69,9 +74,11 @@ impl Database {
     pub fn plan(&self, name: &str, target: Target, selection: &Selection) -> Result<RestorePlan> {
         let record = self.protected(name)?;
         self.close(target)?;
-        let moment = self.moment();
-        let resolved = self.resolve_at(&record, target, &moment)?;
-        self.plan_at(&record, resolved.commit, selection, &moment)
+        again_if_gone(|| {
+            let moment = self.moment();
+            let resolved = self.resolve_at(&record, target, &moment)?;
+            self.plan_at(&record, resolved.commit, selection, &moment)
+        })
     }
 
     /// Runs a plan into a new table, which becomes visible whole, by one commit, or not at all.
@@ -99,15 +106,16 @@ impl Database {
         match self.restore_once(plan, new_name, watch) {
             Err(error) if is_gone(&error) => {
                 tracing::info!(%error, "a file of the plan is gone; planning anew");
-                let target = Target::Seq(plan.target.seq);
-                let again = self.plan(&plan.table_name, target, &plan.selection)?;
-                self.restore_once(&again, new_name, watch)
+                self.restore_once(&self.plan_anew(plan)?, new_name, watch)
             }
             done => done,
         }
     }
 
     /// Runs a plan and yields its rows, ascending by key, without making a table of them.
+    ///
+    /// A local segment that the plan names may be gone, as history holds it by now: then the same
+    /// state is planned anew.
     ///
     /// # Errors
     ///
@@ -116,8 +124,22 @@ impl Database {
         &'a self,
         plan: &'a RestorePlan,
     ) -> Result<impl Iterator<Item = Result<Row>> + 'a> {
+        match self.start(Cow::Borrowed(plan)) {
+            Err(error) if is_gone(&error) => {
+                again_if_gone(|| self.start(Cow::Owned(self.plan_anew(plan)?)))
+            }
+            started => started,
+        }
+    }
+
+    fn start<'a>(&'a self, plan: Cow<'a, RestorePlan>) -> Result<PlanRows<'a>> {
         let history = Arc::clone(&self.inner.history);
         PlanRows::start(plan, Some(&self.inner.log.reader), history, &self.inner.network)
+    }
+
+    /// A plan of the same state of the same table, from where its events are now.
+    fn plan_anew(&self, plan: &RestorePlan) -> Result<RestorePlan> {
+        self.plan(&plan.table_name, Target::Seq(plan.target.seq), &plan.selection)
     }
 
     fn restore_once(
@@ -163,7 +185,9 @@ impl Database {
         let tip = self.inner.log.tip();
         let segments = self.inner.log.segments();
         let manifest = self.inner.publisher.newest();
-        Moment { segments, manifest, tip, now: self.inner.config.clock.now() }
+        // Like commits, windows are held where they are when the clock goes back.
+        let now = self.inner.config.clock.now().max(tip.timestamp);
+        Moment { segments, manifest, tip, now }
     }
 
     fn protected(&self, name: &str) -> Result<TableRecord> {
@@ -207,11 +231,13 @@ impl Database {
             true => timeline.get(commit.seq.next())?,
             false => None,
         };
-        // The state after a commit lasts until the next one.
+        // The state after a commit lasts until just before the next one's instant, or is part of
+        // that instant.
+        let ends = |next: Commit| next.timestamp.saturating_add_micros(-1).max(commit.timestamp);
         let lasts_until = match target {
             Target::At(at) => at,
             Target::Before(before) => before.saturating_add_micros(-1),
-            Target::Latest | Target::Seq(_) => next.map_or(Timestamp::MAX, |next| next.timestamp),
+            Target::Latest | Target::Seq(_) => next.map_or(Timestamp::MAX, ends),
         };
         let restorable = windows
             .iter()
@@ -276,6 +302,17 @@ pub(super) fn whole_bases(manifest: &Manifest, table: TableId) -> Vec<Commit> {
         pieces[0].1.from.is_empty() && ends.eq(starts.chain([None]))
     });
     whole.map(|pieces| pieces[0].0).collect()
+}
+
+/// Tries again, each time on a newer moment, if a segment was trimmed after the last was taken.
+fn again_if_gone<T>(act: impl Fn() -> Result<T>) -> Result<T> {
+    for _ in 1..MOMENTS_MAX {
+        match act() {
+            Err(error) if is_gone(&error) => {}
+            done => return done,
+        }
+    }
+    act()
 }
 
 /// Whether a file or a segment was removed after the plan was made.
