@@ -84,9 +84,9 @@ impl Error {
                 Engine::Tier(Tier::Store { .. }) => EXIT_UNREACHABLE,
                 Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
                 Engine::Lost(_) | Engine::Present { .. } => EXIT_DAMAGED,
-                Engine::Tier(Tier::Local { .. }) | Engine::Halted { .. } | Engine::Closed => {
-                    EXIT_FAILED
-                }
+                Engine::Tier(Tier::Local { .. } | Tier::Export(_))
+                | Engine::Halted { .. }
+                | Engine::Closed => EXIT_FAILED,
                 _ => EXIT_REFUSED,
             },
         }
@@ -94,7 +94,14 @@ impl Error {
 
     /// Whether whoever read the output has had enough of it.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+        use foldback::log_tier::Error::Export;
+        let kind = match self {
+            Self::Io { source, .. } | Self::Engine(foldback::Error::Tier(Export(source))) => {
+                source.kind()
+            }
+            _ => return false,
+        };
+        kind == std::io::ErrorKind::BrokenPipe
     }
 
     /// A request that can't be met, in words that say what to type instead.

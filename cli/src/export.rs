@@ -9,11 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::error::{Error, Result};
 use crate::output::printable_bytes;
 
-mod parquet;
 #[cfg(test)]
 mod tests;
-
-pub(crate) use parquet::ParquetExport;
 
 /// A form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

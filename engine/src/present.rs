@@ -220,7 +220,7 @@ impl Present {
 }
 
 /// Removes a directory with all that is in it; one that is not there is fine.
-fn remove_directory(directory: &Path) -> Result<()> {
+pub(crate) fn remove_directory(directory: &Path) -> Result<()> {
     match std::fs::remove_dir_all(directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(foldback_log_tier::Error::local("remove", directory)(error).into())

@@ -68,6 +68,9 @@ pub enum Error {
         /// The process that holds it, as its lock file says.
         pid: String,
     },
+    /// The writer of an export failed; what was exported is not whole.
+    #[error("cannot write the export: {0}")]
+    Export(#[source] std::io::Error),
     /// The bytes or the store are sound, but this release can't work with them.
     #[error("{0}")]
     Unsupported(String),

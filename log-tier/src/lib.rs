@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod frame;
 pub mod fs;
 pub mod history;

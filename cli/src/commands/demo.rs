@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use foldback::{Commit, Config, Database, KeyRange, Selection};
+use foldback::{Commit, Config, Database, KeyRange, Selection, Seq};
 
 use super::Screen;
 use super::import::Import;
@@ -40,6 +40,8 @@ struct Demo {
     directory: PathBuf,
     source: DemoSource,
     commits: Vec<DemoCommit>,
+    /// The last commits of the delta files.
+    seals: Vec<Seq>,
     screen: Screen,
 }
 
@@ -57,7 +59,7 @@ pub(super) fn run(arguments: &DemoArgs, screen: Screen) -> Result<ExitCode> {
         false => directory.path().to_path_buf(),
     };
     let source = DemoSource::open(arguments.repository.as_deref().unwrap_or(Path::new(".")));
-    let mut demo = Demo { directory: path, source, commits: Vec::new(), screen };
+    let mut demo = Demo { directory: path, source, commits: Vec::new(), seals: Vec::new(), screen };
     let outcomes = demo.run()?;
     demo.report(&outcomes, arguments.keep)
 }
@@ -75,6 +77,7 @@ impl Demo {
             written.len(),
             sealed.seq
         ))?;
+        self.seals = database.manifest().files.iter().map(|file| file.last.seq).collect();
         let mut outcomes = Vec::new();
         let checks = checks(&self.commits, &written);
         for (at, check) in checks.iter().enumerate() {
@@ -123,7 +126,7 @@ impl Demo {
             let (id, batch) = commit?;
             let events = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
             let timestamp = foldback::Timestamp(batch.timestamp_micros);
-            self.commits.push(DemoCommit { id, timestamp, events, seq: foldback::Seq::ZERO });
+            self.commits.push(DemoCommit { id, timestamp, events, seq: Seq::ZERO });
             import.add(batch)?;
             bar.advance(1);
         }
@@ -221,11 +224,16 @@ impl Demo {
                 Some(TimelineMark { seq, instant, label })
             })
             .collect();
-        let timeline =
-            Timeline { table: TABLE, commits: &commits, seals: &[], bases: &[], marks: &marks };
+        let (seals, bases) = (&self.seals, &[]);
+        let timeline = Timeline { table: TABLE, commits: &commits, seals, bases, marks: &marks };
         let width = crate::output::terminal_width().map_or(PICTURE_WIDTH, usize::from);
         let colour = std::io::stdout().is_terminal();
-        draw_timeline(&timeline, TimelineStyle { width, colour, axis: TimelineAxis::Seq })
+        let times = self.commits.first().zip(self.commits.last());
+        let axis = match times.is_some_and(|(first, last)| first.timestamp < last.timestamp) {
+            true => TimelineAxis::Time,
+            false => TimelineAxis::Seq,
+        };
+        draw_timeline(&timeline, TimelineStyle { width, colour, axis })
     }
 
     fn say(&mut self, text: &str) -> Result<()> {

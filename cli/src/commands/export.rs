@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use foldback::log_tier::export::ParquetExport;
 use foldback::{Database, KeyRange, Row, Selection};
 
 use super::at;
 use crate::arguments::ExportArgs;
 use crate::error::{Error, Result};
-use crate::export::{ExportFormat, ParquetExport, TextExport, TextFormat};
+use crate::export::{ExportFormat, TextExport, TextFormat};
 
 pub(super) fn run(database: &Database, export: &ExportArgs, format: ExportFormat) -> Result<()> {
     match export.as_of {
@@ -66,12 +67,12 @@ fn write_all(
         ExportFormat::Jsonl => TextFormat::Jsonl,
         ExportFormat::Csv => TextFormat::Csv,
         ExportFormat::Parquet => {
-            let mut export = ParquetExport::begin(writer)?;
+            let mut export = ParquetExport::begin(writer).map_err(foldback::Error::from)?;
             for row in rows {
                 let (key, value) = row?;
-                export.row(&key, &value)?;
+                export.row(&key, &value).map_err(foldback::Error::from)?;
             }
-            return export.finish();
+            return Ok(export.finish().map_err(foldback::Error::from)?);
         }
     };
     let mut export = TextExport::begin(text, base64, writer)?;

@@ -77,11 +77,6 @@ impl GitHistory {
         Ok(Self { repository: repository.to_path_buf(), head, is_shallow, commits })
     }
 
-    /// The id of the last commit.
-    pub(crate) fn head(&self) -> &str {
-        &self.head
-    }
-
     /// True for a clone that was cut short (`git clone --depth`): its first commit holds all the
     /// files there were by then, and what came before is not there to import.
     pub(crate) fn is_shallow(&self) -> bool {

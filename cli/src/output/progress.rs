@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+#[cfg(test)]
+mod tests;
+
 /// How often a bar is drawn again while nothing moves, so that it is seen to be alive.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -44,11 +47,6 @@ impl Progress {
         self.bar.inc(more);
     }
 
-    /// Prints a line above the bar, where it is drawn.
-    pub(crate) fn say(&self, line: &str) {
-        self.bar.println(line);
-    }
-
     fn draw_on(
         target: ProgressDrawTarget,
         label: &str,
@@ -83,6 +81,3 @@ impl Drop for Progress {
         self.bar.finish_and_clear();
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,12 +8,13 @@ use foldback_log_tier::fs::{Fs, FsLock, OsFs};
 use foldback_log_tier::local_log::{LocalLog, LocalLogOptions};
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::{BucketUrl, RemoteLog};
-use foldback_log_tier::{Commit, names};
+use foldback_log_tier::{Commit, DatabaseId, names};
 
 use super::create::{Place, bucket_url, match_bucket};
 use super::replay::{Rebuild, Replayed, replay};
 use super::{Database, Inner, Opening};
 use crate::background::{Background, BackgroundParts};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::health::Health;
 use crate::history_reader::HistoryReader;
@@ -101,15 +102,49 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
     let replayed = replay(&rebuild, &log, identity.state)?;
     let Replayed { catalog, commits: replayed_commits, rebuilt_tables, lost_tables } = replayed;
 
+    let opening = Opening { torn_bytes, replayed_commits, rebuilt_tables };
+    let inner = start_threads(Standing {
+        config,
+        place,
+        url,
+        id: identity.database,
+        log,
+        catalog,
+        present,
+        publisher,
+        history,
+        network,
+        opening,
+    });
+    Ok((Database { inner: Arc::new(inner) }, lost_tables))
+}
+
+/// Everything that is up to date, before the threads are started.
+struct Standing {
+    config: Config,
+    place: Box<dyn FsLock>,
+    url: BucketUrl,
+    id: DatabaseId,
+    log: LocalLog,
+    catalog: Catalog,
+    present: Arc<Present>,
+    publisher: Arc<Publisher>,
+    history: Arc<HistoryReader>,
+    network: Arc<Network>,
+    opening: Opening,
+}
+
+fn start_threads(standing: Standing) -> Inner {
+    let Standing { config, present, publisher, history, network, .. } = standing;
     let health = Arc::new(Health::default());
     let (segment_sealed, told) = crossbeam_channel::bounded(1);
     // Segments that were sealed before the last process ended are work already.
     let _ = segment_sealed.try_send(());
-    let next_table = AtomicU64::new(catalog.next_id().0);
+    let next_table = AtomicU64::new(standing.catalog.next_id().0);
     let flusher = Flusher::start(Arc::clone(&present), Arc::clone(&health));
     let (writer, log) = LogWriter::start(LogWriterParts {
-        log,
-        catalog: Arc::new(catalog),
+        log: standing.log,
+        catalog: Arc::new(standing.catalog),
         present: Arc::clone(&present),
         health: Arc::clone(&health),
         clock: Arc::clone(&config.clock),
@@ -127,11 +162,8 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
         health: Arc::clone(&health),
         clock: Arc::clone(&config.clock),
     };
-    let background = Background::start(parts, told);
-    let opening = Opening { torn_bytes, replayed_commits, rebuilt_tables };
-    let (id, bucket) = (identity.database, url);
-    let inner = Inner {
-        background,
+    Inner {
+        background: Background::start(parts, told),
         writer,
         _flusher: flusher,
         log,
@@ -141,13 +173,12 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
         network,
         health,
         next_table,
-        id,
-        bucket,
+        id: standing.id,
+        bucket: standing.url,
         config,
-        opening,
-        _lock: place,
-    };
-    Ok((Database { inner: Arc::new(inner) }, lost_tables))
+        opening: standing.opening,
+        _lock: standing.place,
+    }
 }
 
 fn open_log(

@@ -12,6 +12,7 @@ use crate::catalog::CatalogChange;
 use crate::config::Config;
 use crate::identity::{DirectoryState, Identity};
 use crate::network::Network;
+use crate::present::remove_directory;
 use crate::{Error, Result};
 
 /// A database that was rebuilt from its bucket.
@@ -79,14 +80,5 @@ fn clear_unfinished(fs: &dyn Fs, config: &Config) -> Result<()> {
             directory.display()
         )));
     }
-    for part in parts {
-        let path = directory.join(part);
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(foldback_log_tier::Error::local("remove", &path)(error).into());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    parts.iter().try_for_each(|part| remove_directory(&directory.join(part)))
 }

@@ -1,5 +1,8 @@
 //! How the database stands: what an operator asks first.
 
+use std::sync::Arc;
+
+use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::{Commit, DatabaseId, Timestamp};
 
 use super::Database;
@@ -38,6 +41,12 @@ pub struct Status {
 }
 
 impl Database {
+    /// What the bucket holds: the newest manifest.
+    #[must_use]
+    pub fn manifest(&self) -> Arc<Manifest> {
+        self.inner.publisher.newest()
+    }
+
     /// How the database stands.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -18,14 +18,14 @@ use tempfile::TempDir;
 
 use self::history::History;
 use self::writer::{Acknowledged, TABLES};
-use crate::support::Numbers;
+use crate::support::{Numbers, fast_directory};
 
 /// Names the directory that a writer process works in.
 const DIRECTORY: &str = "FOLDBACK_TEST_KILL_DIRECTORY";
 /// The seed of a writer process, and the number of its run.
 const RUN: &str = "FOLDBACK_TEST_KILL_RUN";
 /// Kills of a default run.
-const KILLS: u64 = 24;
+const KILLS: u64 = 40;
 /// Kills of a long one.
 const KILLS_LONG: u64 = 400;
 
@@ -121,7 +121,7 @@ fn what_was_acknowledged_survives_every_kill() {
     println!("FOLDBACK_SEED={seed}");
     let kills = if std::env::var_os("FOLDBACK_LONG").is_some() { KILLS_LONG } else { KILLS };
     let mut numbers = Numbers(seed);
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = fast_directory();
     let mut history = History::default();
     {
         let database = Database::open(config(directory.path())).expect("it opens");

@@ -3,4 +3,5 @@
 mod end_to_end;
 mod kill;
 mod model;
+mod opening;
 mod support;

@@ -72,7 +72,7 @@ fn check_against_trees(repository: &Path) -> usize {
         }
         assert_eq!(state, history.tree(commit_id).expect("git lists it"), "{commit_id}");
     }
-    assert_eq!(batches.last().map(|last| last.commit_id.as_str()), Some(history.head()));
+    assert_eq!(batches.last().map(|last| &last.commit_id), Some(&history.head));
     assert_eq!(batches.len() as u64, history.commits());
     batches.len()
 }

@@ -9,7 +9,6 @@ fn every_form_of_bar_counts() {
             let progress = Progress::draw_on(ProgressDrawTarget::hidden(), "import", total, unit);
             progress.set(3);
             progress.advance(4);
-            progress.say("a line");
             assert_eq!(progress.bar.position(), 7);
             assert_eq!(progress.bar.length(), total);
         }

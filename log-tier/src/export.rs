@@ -1,4 +1,4 @@
-//! Writes the rows of a table out as Parquet: two binary columns, key and value.
+//! Rows for other programs: a Parquet file with two binary columns, key and value.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// Rows wait until they have this many bytes, and are then encoded together.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Writes rows as Parquet, in the order in which they are given.
-pub(crate) struct ParquetExport<W: Write + Send> {
+pub struct ParquetExport<W: Write + Send> {
     writer: ArrowWriter<W>,
     schema: SchemaRef,
     keys: BinaryBuilder,
@@ -25,9 +25,19 @@ pub(crate) struct ParquetExport<W: Write + Send> {
     waiting_bytes: usize,
 }
 
+impl<W: Write + Send> std::fmt::Debug for ParquetExport<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetExport").field("waiting_bytes", &self.waiting_bytes).finish()
+    }
+}
+
 impl<W: Write + Send> ParquetExport<W> {
     /// Begins an export; `writer` should be buffered.
-    pub(crate) fn begin(writer: W) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Export`] if the writer fails.
+    pub fn begin(writer: W) -> Result<Self> {
         let column = |name| Field::new(name, DataType::Binary, false);
         let schema = Arc::new(Schema::new(vec![column("key"), column("value")]));
         let properties = WriterProperties::builder()
@@ -45,7 +55,11 @@ impl<W: Write + Send> ParquetExport<W> {
     }
 
     /// Writes one row.
-    pub(crate) fn row(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Export`] if the writer fails.
+    pub fn row(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         self.keys.append_value(key);
         self.values.append_value(value);
         self.waiting_bytes += key.len() + value.len();
@@ -56,10 +70,14 @@ impl<W: Write + Send> ParquetExport<W> {
     }
 
     /// Ends the file.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Export`] if the writer fails.
+    pub fn finish(mut self) -> Result<()> {
         self.write_waiting()?;
         let mut writer = self.writer.into_inner().map_err(failed)?;
-        writer.flush().map_err(Error::io("write", "the export"))
+        writer.flush().map_err(Error::Export)
     }
 
     fn write_waiting(&mut self) -> Result<()> {
@@ -75,5 +93,5 @@ impl<W: Write + Send> ParquetExport<W> {
 }
 
 fn failed(error: ParquetError) -> Error {
-    Error::io("write", "the export")(std::io::Error::other(error))
+    Error::Export(std::io::Error::other(error))
 }

@@ -1,0 +1,9 @@
+//! Every command of the binary, as a person or a script would type it.
+
+mod demo;
+mod exports;
+mod imports;
+mod instants;
+mod rows;
+mod settings;
+mod tables;

@@ -1,0 +1,168 @@
+//! `resolve`, `plan` and `restore`: every way to name an instant, and what is said of wrong ones.
+
+use serde_json::json;
+
+use crate::workplace::Workplace;
+
+/// Three commits, #3 to #5, at 10:00:00, 10:00:01 and 10:00:01 again.
+const EVENTS: &str = r#"{"key":"a/1","value":"one","timestamp":"2024-05-01T10:00:00Z"}
+{"key":"b/1","value":"two","timestamp":"2024-05-01T10:00:01Z"}
+{"key":"a/1","value":"three","timestamp":"2024-05-01T10:00:01Z"}
+"#;
+
+fn table() -> Workplace {
+    let place = Workplace::new();
+    let events = place.write("events.jsonl", EVENTS);
+    place.db(&["import", "jsonl", &events, "main", "--create", "--protect", "forever"]).done();
+    place
+}
+
+#[test]
+fn every_way_to_name_an_instant_comes_to_its_commit() {
+    let place = table();
+    let cases = [
+        ("2024-05-01T10:00:00Z", 3),
+        ("2024-05-01T12:00:00.999999+02:00", 3),
+        ("2024-05-01T10:00:01Z", 5),
+        ("1714557600", 3),
+        ("1714557600.5", 3),
+        ("1714557601.0", 5),
+        ("#4", 4),
+        ("-1h30m", 5),
+        ("now", 5),
+    ];
+    for (instant, seq) in cases {
+        let resolved = place.db_json(&["resolve", "main", instant]).done().record();
+        assert_eq!(resolved["seq"], seq, "{instant}");
+    }
+    let third = place.db_json(&["resolve", "main", "#3"]).done().record();
+    assert_eq!(third["timestamp"], "2024-05-01T10:00:00.000000Z");
+    assert_eq!(third["next_seq"], 4);
+    assert_eq!(third["next_timestamp"], "2024-05-01T10:00:01.000000Z");
+}
+
+#[test]
+fn a_wrong_instant_is_refused_with_what_to_say_instead() {
+    let place = table();
+    let cases: [(&str, i32, &[&str]); 8] = [
+        (
+            "2024-05-01T10:00:00",
+            2,
+            &["has no time zone", "2024-05-01T10:00:00Z for UTC", "2024-05-01T10:00:00+02:00"],
+        ),
+        ("yesterday", 2, &["\"yesterday\" is not an instant", "2024-05-01T10:00:05Z"]),
+        ("1714557600000", 2, &["milliseconds", "1714557600.000"]),
+        ("20240501", 2, &["2024-05-01T00:00:00Z or 20240501.0"]),
+        ("-10x", 2, &["\"x\" is no unit"]),
+        ("2999-01-01T00:00:00Z", 3, &["lies in the future", "nothing was read or changed"]),
+        ("#99", 3, &["#99, which is after the last commit, #5"]),
+        (
+            "2020-01-01T00:00:00Z",
+            3,
+            &[
+                "cannot be restored to 2020-01-01T00:00:00.000000Z",
+                "its restorable instants are 2024-05-01T09:59:59.999999Z to ",
+                "(commits #2 to #5)",
+                "nothing was read or changed",
+            ],
+        ),
+    ];
+    for (instant, code, says) in cases {
+        place.db(&["resolve", "main", instant]).refused(code, says);
+        place.db(&["export", "main", "--as-of", instant]).refused(code, says);
+        place.db(&["restore", "main", "new", "--at", instant]).refused(code, says);
+    }
+    assert_eq!(place.db_json(&["table", "list"]).done().records().len(), 1);
+}
+
+#[test]
+fn a_table_is_restored_to_every_kind_of_target() {
+    let place = table();
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["--at", "2024-05-01T10:00:01Z"], &["a/1 three", "b/1 two"]),
+        (&["--at", "2024-05-01T10:00:00.999999Z"], &["a/1 one"]),
+        (&["--at", "2024-05-01T09:59:59.999999Z"], &[]),
+        (&["--before", "2024-05-01T10:00:01Z"], &["a/1 one"]),
+        (&["--before", "#5"], &["a/1 one", "b/1 two"]),
+        (&["--seq", "4"], &["a/1 one", "b/1 two"]),
+        (&["--latest"], &["a/1 three", "b/1 two"]),
+        (&["--latest", "--prefix", "b/"], &["b/1 two"]),
+    ];
+    for (at, (target, expected)) in cases.into_iter().enumerate() {
+        let name = format!("restored-{at}");
+        let restore = [&["restore", "main", &name], target].concat();
+        let restored = place.db_json(&restore).done().record();
+        assert_eq!(restored["rows"], expected.len(), "{target:?}");
+        assert_eq!(rows(&place, &name), expected, "{target:?}");
+        let described = place.db_json(&["table", "describe", &name]).done().record();
+        assert_eq!(described["restored_from_table_id"], 1);
+        assert_eq!(described["restored_at_seq"], restored["restored_to_seq"]);
+    }
+    assert_eq!(rows(&place, "main"), ["a/1 three", "b/1 two"]);
+    // A restored table is an ordinary one.
+    place.db(&["put", "restored-0", "c", "new"]).done();
+    place.db(&["delete", "restored-0", "a/1"]).done();
+    assert_eq!(rows(&place, "restored-0"), ["b/1 two", "c new"]);
+    let prefixes = ["--prefix", "a/", "--prefix", "b/"];
+    place.db(&[&["restore", "main", "both", "--latest"], &prefixes[..]].concat()).done();
+    assert_eq!(rows(&place, "both").len(), 2);
+}
+
+#[test]
+fn a_restore_takes_no_name_that_is_taken_and_wants_one_target() {
+    let place = table();
+    let taken = "table \"main\" exists already; nothing was changed";
+    place.db(&["restore", "main", "main", "--latest"]).refused(3, &[taken]);
+    place.db(&["restore", "main", "new"]).refused(2, &["--at", "--before", "--seq", "--latest"]);
+    let two = place.db(&["restore", "main", "new", "--latest", "--seq", "3"]);
+    two.refused(2, &["cannot be used with"]);
+    assert_eq!(rows(&place, "main"), ["a/1 three", "b/1 two"]);
+}
+
+#[test]
+fn a_plan_says_what_a_restore_would_read() {
+    let place = table();
+    let plan = place.db_json(&["plan", "main", "--seq", "4"]).done().record();
+    assert_eq!(plan["seq"], 4);
+    assert_eq!((&plan["bases"], &plan["deltas"]), (&json!(0), &json!(1)));
+    assert_eq!(plan["segments"], 0);
+    let files = place.db_json(&["plan", "main", "--seq", "4", "--files"]).done().records();
+    assert_eq!(files.len(), 1);
+    assert_eq!(files[0]["kind"], "delta");
+    let location = files[0]["location"].as_str().expect("a path");
+    assert!(std::path::Path::new(location).is_file(), "{location}");
+
+    place.db(&["put", "main", "c", "unsealed"]).done();
+    let plan = place.db_json(&["plan", "main", "--latest"]).done().record();
+    assert_eq!(plan["segments"], 1);
+    let files = place.db(&["plan", "main", "--latest", "--files"]).done();
+    assert!(files.err.contains("commits #6 to #6 are only in the local log"), "{}", files.err);
+    assert_eq!(place.db(&["export", "main", "--as-of", "now"]).done().lines().len(), 3);
+}
+
+/// A table that was empty when it was protected again has no base, and its new history must not
+/// bring back what the old one had put and nobody saw deleted.
+#[test]
+fn what_was_deleted_while_a_table_was_unprotected_stays_deleted() {
+    let place = Workplace::new();
+    place.db(&["table", "create", "main", "--protect", "forever"]).done();
+    place.db(&["put", "main", "old", "1"]).done();
+    place.db(&["unprotect", "main"]).done();
+    place.db(&["delete", "main", "old"]).done();
+    place.db(&["protect", "main"]).done();
+    place.db(&["put", "main", "new", "2"]).done();
+    for (name, seal) in [("unsealed", false), ("sealed", true)] {
+        if seal {
+            place.db(&["seal"]).done();
+        }
+        place.db(&["restore", "main", name, "--latest"]).done();
+        assert_eq!(rows(&place, name), ["new 2"]);
+    }
+}
+
+/// Keys and values of a table.
+fn rows(place: &Workplace, table: &str) -> Vec<String> {
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    let rows = place.db_json(&["scan", table]).done().records();
+    rows.iter().map(|row| format!("{} {}", text(&row["key"]), text(&row["value"]))).collect()
+}
