@@ -220,7 +220,7 @@ impl Demo {
             .iter()
             .filter_map(|outcome| {
                 let (seq, instant) = outcome.check.position(&self.commits)?;
-                let label = format!("{}: {}", outcome.check.target, outcome.check.about);
+                let label = outcome.check.about.clone();
                 Some(TimelineMark { seq, instant, label })
             })
             .collect();

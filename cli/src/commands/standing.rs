@@ -19,8 +19,11 @@ pub(super) fn seal(session: &mut Session) -> Result<()> {
 pub(super) fn status(session: &mut Session) -> Result<()> {
     let status = session.database.status();
     let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
-    let is_sealed = status.tip.seq == status.sealed.seq;
-    let lag = status.tip.timestamp.0.abs_diff(status.sealed.timestamp.0);
+    let behind = match status.sealed.seq {
+        sealed if sealed == status.tip.seq => Cell::Duration(0),
+        foldback::Seq::ZERO => Cell::Empty,
+        _ => Cell::Duration(status.tip.timestamp.0.abs_diff(status.sealed.timestamp.0)),
+    };
     let time = |commit: foldback::Commit| match commit.seq {
         foldback::Seq::ZERO => Cell::Empty,
         _ => Cell::Instant(commit.timestamp),
@@ -33,7 +36,7 @@ pub(super) fn status(session: &mut Session) -> Result<()> {
         ("sealed_seq", Cell::Seq(status.sealed.seq)),
         ("sealed_timestamp", time(status.sealed)),
         ("unsealed_commits", Cell::Count(status.tip.seq.0 - status.sealed.seq.0)),
-        ("sealed_behind", if is_sealed { Cell::Duration(0) } else { Cell::Duration(lag) }),
+        ("sealed_behind", behind),
         ("tables", count(status.tables)),
         ("protected_tables", count(status.protected_tables)),
         ("segments", count(status.segments)),

@@ -43,6 +43,9 @@ pub(super) fn number(commits: &mut [DemoCommit], first: Seq) {
     }
 }
 
+/// Commits, each with what the oracle knows it by.
+type Batches<'a> = Box<dyn Iterator<Item = Result<(String, ImportedBatch)>> + 'a>;
+
 /// The history and its oracle.
 pub(super) enum DemoSource {
     /// A repository; `git ls-tree` is the oracle.
@@ -90,9 +93,7 @@ impl DemoSource {
     }
 
     /// The commits in order, each with its id.
-    pub(super) fn batches(
-        &self,
-    ) -> Result<Box<dyn Iterator<Item = Result<(String, ImportedBatch)>> + '_>> {
+    pub(super) fn batches(&self) -> Result<Batches<'_>> {
         Ok(match self {
             Self::Git { history, .. } => Box::new(
                 history.batches()?.map(|commit| commit.map(|git| (git.commit_id, git.batch))),

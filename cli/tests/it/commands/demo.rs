@@ -1,6 +1,6 @@
 //! `demo`: what the README begins with, on a repository and without one.
 
-use crate::git::Repository;
+use crate::repository::Repository;
 use crate::workplace::{Answer, Workplace, run};
 
 /// The instants that match, as the last line counts them.
@@ -22,9 +22,8 @@ fn the_demo_runs_on_the_repository_that_it_stands_in() {
     repository.commit("rename", &[("dir/b", None), ("dir/c ö", Some("2"))]);
     repository.commit("delete", &[("a", None)]);
     repository.commit("again", &[("a", Some("3"))]);
-    let demo = || place.command(&["demo"]).current_dir(place.path("repository/dir")).output();
-    let output = demo().expect("the binary can be started");
-    let shown = crate::workplace::answer(&place.command(&["demo"]), output).done();
+    let inside = place.path("repository/dir");
+    let shown = run(place.command(&["demo"]).current_dir(inside)).done();
     assert!(matching(&shown) >= 10, "{}", shown.text());
     assert!(shown.text().contains("imported 5 commits from the git history of"));
     assert!(shown.text().contains("recovered from the bucket alone"), "{}", shown.text());
