@@ -149,6 +149,9 @@ pub(crate) enum Command {
     Status,
     /// Show the main job: import a history, restore it at many instants, and check each.
     Demo(DemoArgs),
+    /// Measure the engine on this machine.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -270,4 +273,34 @@ pub(crate) struct DemoArgs {
     /// Leave the demo's directory in place, and print where it is.
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// What a restore costs as history grows while the state keeps its size.
+    Growth(GrowthArgs),
+}
+
+/// How history grows.
+#[derive(Debug, Args)]
+pub(crate) struct GrowthArgs {
+    /// Keys of the table.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) keys: u64,
+    /// Bytes of a value; zstd halves them.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) value_bytes: usize,
+    /// How many updates each key gets, a row each.
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
+    pub(crate) history: Vec<u64>,
+    /// Bytes of log that become one delta file.
+    #[arg(long, default_value_t = 4 * 1024 * 1024)]
+    pub(crate) segment_bytes_max: u64,
+    /// Restores of which the median is shown.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) restores: usize,
+    /// Determines all keys and values.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }

@@ -13,6 +13,7 @@ use crate::instant::InstantArg;
 use crate::output::{Output, terminal_width};
 use crate::session;
 
+mod bench;
 mod demo;
 mod export;
 mod import;
@@ -42,6 +43,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Demo(demo) => demo::run(&demo, screen(asked)?),
+        Command::Bench(bench) => {
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            bench::run(bench, &settings, screen(asked)?)
+        }
         Command::Recover => {
             let settings = Settings::load(&arguments.settings, is_set)?;
             standing::recover(&settings, screen(asked)?)?;
@@ -86,7 +91,11 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         }
         Command::Seal => standing::seal(session),
         Command::Status => standing::status(session),
-        Command::Export(_) | Command::Recover | Command::Demo(_) | Command::Completions { .. } => {
+        Command::Export(_)
+        | Command::Recover
+        | Command::Demo(_)
+        | Command::Bench(_)
+        | Command::Completions { .. } => {
             unreachable!("these don't run on an open database, or open it themselves")
         }
     }

@@ -52,9 +52,18 @@ pub(crate) enum Error {
         /// Why not.
         source: foldback::Error,
     },
+    /// An import is whole and safe here, but the bucket did not take it yet.
+    #[error(
+        "everything is imported and safe in the local log, but not yet in the bucket: {0}; once the \
+         bucket can be reached, `foldback seal` brings it there"
+    )]
+    Unsealed(#[source] foldback::Error),
     /// What was asked for is not there.
     #[error("{0}")]
     NotFound(String),
+    /// A measurement failed, or found a wrong result.
+    #[error(transparent)]
+    Bench(#[from] foldback_bench::Error),
     /// The engine refused or failed.
     #[error(transparent)]
     Engine(#[from] foldback::Error),
@@ -78,18 +87,32 @@ impl Error {
         use foldback::log_tier::Error as Tier;
         match self {
             Self::Usage(_) | Self::Config { .. } => EXIT_USAGE,
-            Self::Input { .. } | Self::Io { .. } | Self::Git(_) => EXIT_FAILED,
+            Self::Input { .. } | Self::Io { .. } | Self::Git(_) | Self::Bench(_) => EXIT_FAILED,
             Self::NotFound(_) => EXIT_REFUSED,
-            Self::Engine(error) | Self::Import { source: error, .. } => match error {
-                Engine::Tier(Tier::Store { .. }) => EXIT_UNREACHABLE,
-                Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
-                Engine::Lost(_) | Engine::Present { .. } => EXIT_DAMAGED,
-                Engine::Tier(Tier::Local { .. } | Tier::Export(_))
-                | Engine::Halted { .. }
-                | Engine::Closed => EXIT_FAILED,
-                _ => EXIT_REFUSED,
-            },
+            Self::Engine(error) | Self::Unsealed(error) | Self::Import { source: error, .. } => {
+                match error {
+                    Engine::Tier(Tier::Store { .. }) => EXIT_UNREACHABLE,
+                    Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
+                    Engine::Lost(_) | Engine::Present { .. } => EXIT_DAMAGED,
+                    Engine::Tier(Tier::Local { .. } | Tier::Export(_))
+                    | Engine::Halted { .. }
+                    | Engine::Closed => EXIT_FAILED,
+                    _ => EXIT_REFUSED,
+                }
+            }
         }
+    }
+
+    /// What to do about it, where the words of the error itself come from too far below to say.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        let is_said = !matches!(self, Self::Engine(_));
+        if is_said || self.exit_code() != EXIT_UNREACHABLE {
+            return None;
+        }
+        Some(
+            "nothing that was committed is lost: it is in the local directory; check the bucket's \
+             name, the network and the credentials, and run the command again",
+        )
     }
 
     /// Whether whoever read the output has had enough of it.

@@ -34,6 +34,9 @@ fn main() -> ExitCode {
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("foldback: {error}");
+            if let Some(advice) = error.advice() {
+                eprintln!("foldback: {advice}");
+            }
             ExitCode::from(error.exit_code())
         }
     }

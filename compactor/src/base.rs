@@ -5,10 +5,6 @@ use foldback_log_tier::history::{FileKind, HistoryIdentity, HistoryObject, Histo
 use foldback_log_tier::manifest::Scope;
 use foldback_log_tier::{Commit, DatabaseId, EventRow, KeyRange, Result, TableId};
 
-/// A base file is cut once it has about this many bytes, so that a later fold rewrites only what
-/// changed.
-pub const BASE_FILE_BYTES_TARGET: u64 = 128 * 1024 * 1024;
-
 /// Turns the sorted state of one table at one commit into base files.
 ///
 /// The files' scopes adjoin: the first begins at the least key, each ends where the next begins,
@@ -43,29 +39,20 @@ impl BaseWriter {
 
     /// Adds the next row, keys ascending; returns a file that it completed.
     ///
-    /// The present keeps no seqs, so a row is stamped with the commit whose state it belongs to.
-    ///
     /// # Errors
     ///
     /// What [`HistoryWriter`] fails with.
-    pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<Option<HistoryObject>> {
+    pub fn push(&mut self, row: EventRow<'_>) -> Result<Option<HistoryObject>> {
         let full = |writer: &HistoryWriter| writer.bytes_so_far() >= self.file_bytes_target;
         let completed = match self.open.take_if(|writer| full(writer)) {
             Some(writer) => {
-                let end = Bytes::copy_from_slice(key);
+                let end = Bytes::copy_from_slice(row.key);
                 self.from = end.clone();
                 Some(Self::complete(writer, Some(end))?)
             }
             None => None,
         };
         let mut writer = self.writer()?;
-        let row = EventRow {
-            table: self.table,
-            key,
-            seq: self.commit.seq,
-            timestamp: self.commit.timestamp,
-            value: Some(value),
-        };
         writer.push(row)?;
         self.open = Some(writer);
         Ok(completed)

@@ -88,6 +88,32 @@ impl Publisher {
         self.publish(now, |manifest| manifest.files.extend(files)).await
     }
 
+    /// Uploads a delta and publishes it in the place of those that it was made of.
+    ///
+    /// # Errors
+    ///
+    /// As [`RemoteLog::publish`].
+    ///
+    /// # Panics
+    ///
+    /// If the manifest does not name them all, one after the other.
+    pub async fn publish_merged(
+        &self,
+        merged: &HistoryObject,
+        inputs: &[String],
+        now: Timestamp,
+    ) -> Result<()> {
+        self.remote.put_history(merged).await?;
+        self.publish(now, |manifest| {
+            let before = manifest.files.len();
+            let at = manifest.files.iter().position(|file| inputs.contains(&file.name));
+            manifest.files.retain(|file| !inputs.contains(&file.name));
+            assert_eq!(manifest.files.len() + inputs.len(), before, "every input is live");
+            manifest.files.insert(at.unwrap_or_default(), merged.entry.clone());
+        })
+        .await
+    }
+
     async fn publish(&self, now: Timestamp, change: impl FnOnce(&mut Manifest)) -> Result<()> {
         let _turn = self.turn.lock().await;
         let mut next = Manifest::clone(&self.newest());

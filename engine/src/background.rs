@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use foldback_compactor::{
-    BASE_FILE_BYTES_TARGET, BaseWriter, Job, JobInputs, Publisher, is_passing, next_job,
+    BaseWriter, FoldInputs, HistoryReader, Job, JobInputs, Network, Policy, ProtectedTable,
+    Publisher, Reading, is_passing, next_job,
 };
 use foldback_log_tier::history::HistoryObject;
 use foldback_log_tier::local_log::SegmentInfo;
-use foldback_log_tier::{Commit, Error as TierError, KeyRange, Seq, TableId};
+use foldback_log_tier::manifest::HistoryEntry;
+use foldback_log_tier::{Commit, Error as TierError, EventRow, KeyRange, Seq, TableId};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::health::Health;
-use crate::history_reader::HistoryReader;
 use crate::log_writer::{LogView, Request};
-use crate::network::Network;
 use crate::present::Present;
 use crate::timeline::Timeline;
 use crate::{Error, Result, threads};
@@ -40,6 +40,7 @@ pub(crate) struct BackgroundParts {
     pub(crate) network: Arc<Network>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) policy: Policy,
 }
 
 /// Asks the thread to do all its jobs now, and to say how that went.
@@ -118,6 +119,8 @@ impl BackgroundParts {
             tracing::debug!(?job, "job begins");
             match job {
                 Job::Seal(segment) => self.seal(&segment)?,
+                Job::Merge(deltas) => self.merge(&deltas)?,
+                Job::Fold(inputs) => self.fold(&inputs)?,
                 Job::Base(table) => match self.write_base(table) {
                     // The table was dropped meanwhile, and needs no base any more.
                     Err(Error::TableNotFound { .. }) => {}
@@ -132,12 +135,19 @@ impl BackgroundParts {
         self.health.check()?;
         let segments = self.log.segments();
         let manifest = self.publisher.newest();
-        let needs_base = |record: &crate::TableRecord| {
-            let open = record.open_protection().filter(|interval| !interval.starts_empty)?;
-            Some((record.id, open.first.seq))
+        let protected = |record: &crate::TableRecord| {
+            let open = record.open_protection()?;
+            let (first, starts_empty) = (open.first.seq, open.starts_empty);
+            Some(ProtectedTable { table: record.id, first, starts_empty })
         };
-        let need_base: Vec<_> = self.log.catalog().live().filter_map(needs_base).collect();
-        let inputs = JobInputs { manifest: &manifest, segments: &segments, need_base: &need_base };
+        let catalog =
+            ProtectedTable { table: TableId::CATALOG, first: Seq::ZERO, starts_empty: true };
+        let tables: Vec<_> = std::iter::once(catalog)
+            .chain(self.log.catalog().live().filter_map(protected))
+            .collect();
+        let policy = self.policy;
+        let inputs =
+            JobInputs { manifest: &manifest, segments: &segments, tables: &tables, policy };
         Ok(next_job(inputs))
     }
 
@@ -154,6 +164,31 @@ impl BackgroundParts {
         Ok(())
     }
 
+    fn merge(&self, deltas: &[HistoryEntry]) -> Result<()> {
+        let merged = foldback_compactor::merge_deltas(self.reading(), deltas)?;
+        let inputs: Vec<_> = deltas.iter().map(|delta| delta.name.clone()).collect();
+        let (publisher, now) = (Arc::clone(&self.publisher), self.clock.now());
+        let published =
+            self.network.run(async move { publisher.publish_merged(&merged, &inputs, now).await });
+        Ok(published?)
+    }
+
+    fn fold(&self, inputs: &FoldInputs) -> Result<()> {
+        let upload = |file| self.upload(file);
+        let entries = foldback_compactor::fold(self.reading(), inputs, upload)?;
+        self.publish_base(entries)
+    }
+
+    fn reading(&self) -> Reading<'_> {
+        let database = self.publisher.newest().database;
+        Reading { history: &self.history, network: &self.network, database }
+    }
+
+    fn publish_base(&self, entries: Vec<HistoryEntry>) -> Result<()> {
+        let (publisher, now) = (Arc::clone(&self.publisher), self.clock.now());
+        Ok(self.network.run(async move { publisher.publish_base(entries, now).await })?)
+    }
+
     /// Writes the first base of a table from a view of the present.
     ///
     /// The log is sealed through that view first, so that the base never lies above what the
@@ -168,26 +203,28 @@ impl BackgroundParts {
         }
         let commit = self.commit(view.seq())?;
         let database = self.publisher.newest().database;
-        let mut base = BaseWriter::new(database, table, commit, BASE_FILE_BYTES_TARGET);
+        let mut base = BaseWriter::new(database, table, commit, self.policy.file_bytes_target);
         let mut entries = Vec::new();
         for row in view.range(table, &KeyRange::all())? {
             let (key, value) = row?;
-            if let Some(file) = base.push(&key, &value)? {
+            let (seq, timestamp) = (commit.seq, commit.timestamp);
+            // The present keeps no seqs, so a row is stamped with the commit that it is the state
+            // of.
+            let row = EventRow { table, key: &key, seq, timestamp, value: Some(&value) };
+            if let Some(file) = base.push(row)? {
                 entries.push(self.upload(file)?);
             }
         }
         entries.push(self.upload(base.finish()?)?);
-        let (publisher, now) = (Arc::clone(&self.publisher), self.clock.now());
-        Ok(self.network.run(async move { publisher.publish_base(entries, now).await })?)
+        self.publish_base(entries)
     }
 
-    fn upload(&self, file: HistoryObject) -> Result<foldback_log_tier::manifest::HistoryEntry> {
+    fn upload(&self, file: HistoryObject) -> Result<HistoryEntry, TierError> {
         let publisher = Arc::clone(&self.publisher);
-        let uploaded = self.network.run(async move {
+        self.network.run(async move {
             publisher.upload(&file).await?;
-            Ok::<_, TierError>(file.entry)
-        });
-        Ok(uploaded?)
+            Ok(file.entry)
+        })
     }
 
     /// The commit with this number, which is not younger than the last one.

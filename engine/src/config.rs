@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldback_compactor::Policy;
 use foldback_log_tier::remote::RemoteOptions;
 
 use crate::clock::{Clock, SystemClock};
@@ -48,6 +49,8 @@ pub struct Config {
     pub block_cache_bytes: u64,
     /// Memory for events that the present holds unflushed, over all tables.
     pub memtable_bytes_max: u64,
+    /// When history is merged and folded.
+    pub policy: Policy,
     /// Where commits get their time from.
     pub clock: Arc<dyn Clock>,
 }
@@ -65,6 +68,7 @@ impl Config {
             segment_age_max: Duration::from_secs(10),
             block_cache_bytes: 64 * 1024 * 1024,
             memtable_bytes_max: 64 * 1024 * 1024,
+            policy: Policy::default(),
             clock: Arc::new(SystemClock),
         }
     }

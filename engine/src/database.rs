@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use foldback_compactor::Publisher;
+use foldback_compactor::{HistoryReader, Network, Publisher};
 use foldback_log_tier::fs::FsLock;
 use foldback_log_tier::remote::{BucketUrl, Traffic};
 use foldback_log_tier::{Commit, DatabaseId, TableId, Timestamp};
@@ -14,9 +14,7 @@ use crate::batch::{CommitHandle, WriteBatch, WriteOptions};
 use crate::catalog::CatalogChange;
 use crate::config::{Config, Durability};
 use crate::health::Health;
-use crate::history_reader::HistoryReader;
 use crate::log_writer::{LogView, LogWriter, Request};
-use crate::network::Network;
 use crate::present::{Flusher, Present, PresentView, TableTree};
 use crate::{Error, Lineage, Result, Retention, Table, TableRecord};
 

@@ -4,18 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldback_log_tier::history::RowGroupRows;
+use foldback_compactor::merge::{RowFilter, Source, TailRows};
+use foldback_compactor::{HistoryReader, Merge, Network};
+use foldback_log_tier::EventRow;
 use foldback_log_tier::local_log::LogReader;
-use tokio::sync::mpsc;
 
-use crate::history_reader::HistoryReader;
-use crate::merge::{Merge, RowFilter, RowGroupFeed, Source, TailRows};
-use crate::network::Network;
+use crate::Result;
 use crate::plan::{FileRead, PlanPiece, RestorePlan};
-use crate::{Error, Result};
-
-/// Decoded row groups of one file that wait for the merge.
-const ROW_GROUPS_AHEAD: usize = 1;
+use crate::present::Row;
 
 /// What a restore brought back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,46 +90,17 @@ impl<'a> PlanRows<'a> {
         let mut sources: Vec<_> = base
             .chain(deltas)
             .filter(|(read, _)| !read.row_groups.is_empty())
-            .map(|(read, floor)| Source::history(self.feed(read), filter(floor)))
+            .map(|(read, floor)| self.source(read, filter(floor)))
             .collect();
         sources.push(Source::tail(Arc::clone(&self.tail), filter(piece.floor())));
-        Merge::new(sources)
+        Ok(Merge::new(sources)?)
     }
 
-    /// Reads and decodes a file's row groups ahead of the merge.
-    fn feed(&self, read: &FileRead) -> RowGroupFeed {
-        let (sender, groups) = mpsc::channel(ROW_GROUPS_AHEAD);
-        let (history, read) = (Arc::clone(&self.history), read.clone());
-        let left = read.row_groups.len();
-        self.network.handle().spawn(send_row_groups(history, read, sender));
-        RowGroupFeed { groups, left }
+    /// The rows of one file, read and decoded ahead of the merge.
+    fn source(&self, read: &FileRead, filter: RowFilter) -> Source {
+        let reads = vec![(Arc::clone(&read.file), read.row_groups.clone())];
+        Source::history(self.history.feed(self.network, reads), filter)
     }
-}
-
-/// Sends a file's row groups until one fails, or until the merge is gone since the restore was
-/// given up.
-async fn send_row_groups(
-    history: Arc<HistoryReader>,
-    read: FileRead,
-    sender: mpsc::Sender<Result<RowGroupRows>>,
-) {
-    for index in &read.row_groups {
-        let group = read_row_group(&history, &read, *index).await;
-        let failed = group.is_err();
-        if sender.send(group).await.is_err() || failed {
-            return;
-        }
-    }
-}
-
-async fn read_row_group(
-    history: &HistoryReader,
-    read: &FileRead,
-    index: u32,
-) -> Result<RowGroupRows> {
-    let tail = history.tail(&read.file).await?;
-    let rows = history.remote().read_row_group(&read.file, &tail, index).await;
-    rows.map_err(Error::from)
 }
 
 /// The events that only local segments hold.
@@ -142,24 +109,34 @@ fn collect_tail(plan: &RestorePlan, log: &LogReader) -> Result<TailRows> {
     for info in &plan.segments {
         commits.push(log.read_segment(info)?);
     }
-    let commits = commits.into_iter().flatten().map(|committed| committed.map_err(Error::from));
-    TailRows::collect(plan.table, plan.sealed, plan.target.seq, commits)
+    let commits = commits.into_iter().flatten();
+    Ok(TailRows::collect(plan.table, plan.sealed, plan.target.seq, commits)?)
+}
+
+impl PlanRows<'_> {
+    fn next_row(&mut self) -> Result<Option<Row>> {
+        let copied = |row: EventRow<'_>| {
+            let value = row.value.expect("a live row has a value");
+            (Bytes::copy_from_slice(row.key), Bytes::copy_from_slice(value))
+        };
+        loop {
+            if let Some(merge) = &mut self.merge
+                && let Some(row) = merge.next_live(copied)?
+            {
+                return Ok(Some(row));
+            }
+            let Some(piece) = self.plan.pieces.get(self.next_piece) else { return Ok(None) };
+            let merge = self.open_piece(piece)?;
+            self.next_piece += 1;
+            self.merge = Some(merge);
+        }
+    }
 }
 
 impl Iterator for PlanRows<'_> {
-    type Item = Result<(Bytes, Bytes)>;
+    type Item = Result<Row>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(row) = self.merge.as_mut().and_then(Iterator::next) {
-                return Some(row);
-            }
-            let piece = self.plan.pieces.get(self.next_piece)?;
-            self.next_piece += 1;
-            match self.open_piece(piece) {
-                Ok(merge) => self.merge = Some(merge),
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        self.next_row().transpose()
     }
 }

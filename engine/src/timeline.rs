@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
+use foldback_compactor::{HistoryReader, Network};
 use foldback_log_tier::history::{CommitIndex, FileKind};
 use foldback_log_tier::local_log::{LogReader, SegmentInfo};
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::{Commit, Seq, Timestamp};
 
-use crate::history_reader::HistoryReader;
-use crate::network::Network;
 use crate::{Error, Result};
 
 /// Finds commits by time and by number, in one manifest and the segments above it.
@@ -85,7 +84,11 @@ impl Timeline<'_> {
 
     fn index(&self, run: Run<'_>) -> Result<Arc<CommitIndex>> {
         match run {
-            Run::Delta(delta) => self.history.commit_index(self.network, delta),
+            Run::Delta(delta) => {
+                let (history, delta) = (Arc::clone(self.history), delta.clone());
+                let index = self.network.run(async move { history.commit_index(&delta).await });
+                Ok(index?)
+            }
             Run::Segment(info) => {
                 let mut index = CommitIndex::default();
                 for committed in self.log.read_segment(info)? {

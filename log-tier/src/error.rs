@@ -68,6 +68,9 @@ pub enum Error {
         /// The process that holds it, as its lock file says.
         pid: String,
     },
+    /// The database was closed while history was read.
+    #[error("reading was cut short: the database was closed meanwhile; nothing was changed")]
+    Interrupted,
     /// The writer of an export failed; what was exported is not whole.
     #[error("cannot write the export: {0}")]
     Export(#[source] std::io::Error),

@@ -128,6 +128,12 @@ impl Manifest {
 }
 
 impl HistoryEntry {
+    /// Where its keys begin, if it has a scope: files of one base are in order by it.
+    #[must_use]
+    pub fn scope_from(&self) -> Option<&Bytes> {
+        self.scope.as_ref().map(|scope| &scope.keys.from)
+    }
+
     /// What the file holds of `table`, if it holds any row of it.
     #[must_use]
     pub fn table(&self, table: TableId) -> Option<&TableEntry> {

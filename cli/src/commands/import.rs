@@ -137,7 +137,7 @@ impl<'a> Import<'a> {
         while !self.in_flight.is_empty() {
             self.settle_one()?;
         }
-        self.summary.sealed = self.database.seal()?;
+        self.summary.sealed = self.database.seal().map_err(Error::Unsealed)?;
         Ok(self.summary)
     }
 

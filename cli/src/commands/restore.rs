@@ -1,6 +1,6 @@
 //! `plan | restore`.
 
-use foldback::{FileRead, RestorePlan, Selection, Target};
+use foldback::{FileRead, RestorePlan, Selection, Seq, Target};
 
 use super::{Session, at, before};
 use crate::arguments::TargetArgs;
@@ -69,18 +69,43 @@ fn show(session: &mut Session, plan: &RestorePlan) -> Result<()> {
     ])
 }
 
+/// Lists the reads of a plan, each with the rows of its file that count: those of the table, with
+/// first_seq <= seq <= last_seq and key_from <= key < key_until. A file with rows for two ranges of
+/// keys is listed once for each. Keys are in hex, as they may be any bytes.
 fn list_files(session: &mut Session, plan: &RestorePlan) -> Result<()> {
-    let names = &["location", "kind", "first_seq", "last_seq", "row_groups", "bytes"];
+    let windows = session.database.windows(&plan.table_name)?;
+    let first_of = |window: &foldback::Window| window.first;
+    let began = windows.iter().map(first_of).filter(|first| *first <= plan.target.seq).max();
+    let names = &[
+        "location",
+        "kind",
+        "table_id",
+        "first_seq",
+        "last_seq",
+        "key_from_hex",
+        "key_until_hex",
+        "row_groups",
+        "bytes",
+    ];
     let mut list = session.screen.list(names);
-    for FileRead { file, row_groups, bytes } in plan.files() {
-        list.row(vec![
-            Cell::text(Some(session.database.location(&file.name))),
-            Cell::text(Some(file.kind.to_string())),
-            Cell::Seq(file.first.seq),
-            Cell::Seq(file.last.seq),
-            Cell::Count(u64::try_from(row_groups.len()).unwrap_or(u64::MAX)),
-            Cell::Bytes(*bytes),
-        ])?;
+    for piece in &plan.pieces {
+        // What lies at or below a base is in the base; without one, history began with no key.
+        let floor = piece.base.as_ref().map(|base| base.file.last.seq).or(began);
+        for read @ FileRead { file, row_groups, bytes } in piece.files() {
+            let is_base = piece.base.as_ref().is_some_and(|base| std::ptr::eq(base, read));
+            let above = floor.filter(|_| !is_base).unwrap_or(Seq::ZERO);
+            list.row(vec![
+                Cell::text(Some(session.database.location(&file.name))),
+                Cell::text(Some(file.kind.to_string())),
+                Cell::Count(plan.table.0),
+                Cell::Seq(above.next()),
+                Cell::Seq(file.last.seq.min(plan.target.seq)),
+                Cell::text(Some(&piece.keys.from).filter(|from| !from.is_empty()).map(hex)),
+                Cell::text(piece.keys.until.as_ref().map(hex)),
+                Cell::Count(u64::try_from(row_groups.len()).unwrap_or(u64::MAX)),
+                Cell::Bytes(*bytes),
+            ])?;
+        }
     }
     list.finish()?;
     if !plan.segments.is_empty() {
@@ -92,6 +117,10 @@ fn list_files(session: &mut Session, plan: &RestorePlan) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn hex(key: impl AsRef<[u8]>) -> String {
+    key.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn selection(prefixes: &[String]) -> Selection {

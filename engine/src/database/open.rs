@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use foldback_compactor::Publisher;
+use foldback_compactor::{HistoryReader, Network, Publisher};
 use foldback_log_tier::fs::{Fs, FsLock, OsFs};
 use foldback_log_tier::local_log::{LocalLog, LocalLogOptions};
 use foldback_log_tier::manifest::Manifest;
@@ -17,10 +17,8 @@ use crate::background::{Background, BackgroundParts};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::health::Health;
-use crate::history_reader::HistoryReader;
 use crate::identity::{DirectoryState, Identity};
 use crate::log_writer::{LogWriter, LogWriterParts};
-use crate::network::Network;
 use crate::present::{Flusher, Present, TreeResources};
 use crate::{Error, Result, TableRecord};
 
@@ -30,7 +28,7 @@ pub(super) fn open(config: Config) -> Result<Database> {
     let place = Place::lock(&*fs, &config)?;
     let recorded = Identity::read(&*fs, &config.directory)?;
     let url = bucket_url(&config, recorded.as_ref())?;
-    let network = Network::start()?;
+    let network = start_network()?;
     let remote = reach(&network, &url, &config)?;
     let newest = newest_manifest(&network, &remote)?;
     let identity = match_bucket(&config, &url, recorded, newest.as_ref())?;
@@ -55,6 +53,12 @@ pub(super) struct Ground {
     pub(super) remote: RemoteLog,
     pub(super) newest: Option<Manifest>,
     pub(super) identity: Identity,
+}
+
+pub(super) fn start_network() -> Result<Network> {
+    Network::start().map_err(|error| {
+        Error::Invalid(format!("the operating system gives no threads for the network: {error}"))
+    })
 }
 
 /// Connects to the bucket, and makes sure that its conditional puts work.
@@ -161,6 +165,7 @@ fn start_threads(standing: Standing) -> Inner {
         network: Arc::clone(&network),
         health: Arc::clone(&health),
         clock: Arc::clone(&config.clock),
+        policy: config.policy,
     };
     Inner {
         background: Background::start(parts, told),

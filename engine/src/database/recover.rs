@@ -7,11 +7,10 @@ use foldback_log_tier::{Commit, names};
 
 use super::Database;
 use super::create::{Place, bucket_url};
-use super::open::{Ground, newest_manifest, reach, start};
+use super::open::{Ground, newest_manifest, reach, start, start_network};
 use crate::catalog::CatalogChange;
 use crate::config::Config;
 use crate::identity::{DirectoryState, Identity};
-use crate::network::Network;
 use crate::present::remove_directory;
 use crate::{Error, Result};
 
@@ -33,7 +32,7 @@ pub(super) fn recover(config: Config) -> Result<Recovery> {
     let place = Place::lock(&*fs, &config)?;
     clear_unfinished(&*fs, &config)?;
     let url = bucket_url(&config, None)?;
-    let network = Network::start()?;
+    let network = start_network()?;
     let remote = reach(&network, &url, &config)?;
     let newest = newest_manifest(&network, &remote)?.ok_or_else(|| {
         Error::Lost(format!(

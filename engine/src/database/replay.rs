@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldback_compactor::{HistoryReader, Network};
 use foldback_log_tier::local_log::LocalLog;
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::{CommittedBatch, KeyRange, Seq, TableId};
 
 use crate::catalog::Catalog;
-use crate::history_reader::HistoryReader;
 use crate::identity::DirectoryState;
 use crate::log_writer::event_bytes;
-use crate::network::Network;
 use crate::present::{Present, TableTree};
 use crate::restore::PlanRows;
 use crate::target::restorable_from;

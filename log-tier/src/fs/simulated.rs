@@ -30,6 +30,8 @@ struct State {
     crashes: u64,
     /// How many operations were done, failed ones included.
     operations: u64,
+    /// Seeded by the last crash; chooses what a failed sync writes.
+    random: SplitMix64,
     fail_at: Option<u64>,
     fail_syncs: bool,
     space_left: Option<u64>,
@@ -46,7 +48,9 @@ impl SimulatedFs {
     /// plus what `seed` chooses of the rest. Open files and locks are dead; faults are healed.
     pub fn crash(&self, seed: u64) {
         let mut state = self.state();
-        state.disk.crash(&mut SplitMix64::new(seed));
+        let mut random = SplitMix64::new(seed);
+        state.disk.crash(&mut random);
+        state.random = random;
         state.crashes += 1;
         state.locked.clear();
         state.heal();
@@ -147,8 +151,7 @@ impl State {
     fn sync(&mut self, id: FileId) -> std::io::Result<()> {
         let counted = self.count();
         if self.fail_syncs || counted.is_err() {
-            let mut random = SplitMix64::new(self.operations);
-            self.disk.file(id).fail_sync(&mut random);
+            self.disk.file(id).fail_sync(&mut self.random);
             return counted.and(Err(IoError::other("simulated fault of a sync")));
         }
         self.disk.file(id).sync();

@@ -1,7 +1,7 @@
 //! A small generator of reproducible choices for simulated faults (splitmix64).
 
 /// Draws the same numbers from the same seed, always.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SplitMix64 {
     state: u64,
 }

@@ -1,30 +1,36 @@
-//! Reading history: tails and commit indexes, kept while they are fresh in use.
+//! Reading history: row groups ahead of a merge; tails and commit indexes kept while in use.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use foldback_log_tier::history::{CommitIndex, HistoryTail};
+use foldback_log_tier::history::{CommitIndex, HistoryTail, RowGroupRows};
 use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::remote::RemoteLog;
-use foldback_log_tier::{DatabaseId, Error as TierError};
+use foldback_log_tier::{DatabaseId, Error, Result};
+use tokio::sync::mpsc;
 
-use crate::Result;
-use crate::network::Network;
+use crate::Network;
+use crate::merge::RowGroupFeed;
 
 /// Tails kept in memory.
 const TAILS_MAX: usize = 64;
 /// Commit indexes kept in memory.
 const COMMIT_INDEXES_MAX: usize = 16;
+/// Decoded row groups of one file that wait for the merge; one more is being merged.
+const ROW_GROUPS_AHEAD: usize = 1;
 
 /// Reads what describes history files, and remembers the latest of it. History files never
 /// change, so what is remembered is never stale.
 #[derive(Debug)]
-pub(crate) struct HistoryReader {
+pub struct HistoryReader {
     remote: RemoteLog,
     database: DatabaseId,
     tails: Recent<HistoryTail>,
     commit_indexes: Recent<CommitIndex>,
 }
+
+/// Row groups of a file, ascending.
+pub type RowGroupsOf = (Arc<HistoryEntry>, Vec<u32>);
 
 /// The values used last, by object name.
 #[derive(Debug)]
@@ -60,7 +66,8 @@ impl<T> Recent<T> {
 
 impl HistoryReader {
     /// A reader of the bucket's history.
-    pub(crate) fn new(remote: RemoteLog, database: DatabaseId) -> Self {
+    #[must_use]
+    pub fn new(remote: RemoteLog, database: DatabaseId) -> Self {
         Self {
             remote,
             database,
@@ -70,12 +77,17 @@ impl HistoryReader {
     }
 
     /// The bucket.
-    pub(crate) fn remote(&self) -> &RemoteLog {
+    #[must_use]
+    pub const fn remote(&self) -> &RemoteLog {
         &self.remote
     }
 
     /// The tail of a history file.
-    pub(crate) async fn tail(&self, file: &HistoryEntry) -> Result<Arc<HistoryTail>> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], [`Error::Corrupt`] or [`Error::Store`].
+    pub async fn tail(&self, file: &HistoryEntry) -> Result<Arc<HistoryTail>> {
         match self.tails.get(&file.name) {
             Some(tail) => Ok(tail),
             None => {
@@ -93,29 +105,60 @@ impl HistoryReader {
             true => Ok(()),
             false => {
                 let reason = format!("it belongs to database {theirs}, not to {}", self.database);
-                Err(TierError::corrupt(&file.name, file.tail_offset, reason).into())
+                Err(Error::corrupt(&file.name, file.tail_offset, reason))
             }
         }
     }
 
     /// The timestamps of the commits that a delta covers.
-    pub(crate) fn commit_index(
-        self: &Arc<Self>,
-        network: &Network,
-        delta: &HistoryEntry,
-    ) -> Result<Arc<CommitIndex>> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tail`].
+    pub async fn commit_index(&self, delta: &HistoryEntry) -> Result<Arc<CommitIndex>> {
         if let Some(index) = self.commit_indexes.get(&delta.name) {
             return Ok(index);
         }
-        let (reader, file) = (Arc::clone(self), delta.clone());
-        let read = network.run(async move {
-            let tail = reader.tail(&file).await?;
-            Ok::<_, crate::Error>(reader.remote.read_commit_index(&file, &tail).await?)
-        })?;
-        let index = read.ok_or_else(|| {
+        let tail = self.tail(delta).await?;
+        let index = self.remote.read_commit_index(delta, &tail).await?.ok_or_else(|| {
             let reason = "a delta has a commit index, and this one has none";
-            TierError::corrupt(&delta.name, delta.tail_offset, reason)
+            Error::corrupt(&delta.name, delta.tail_offset, reason)
         })?;
         Ok(self.commit_indexes.keep(&delta.name, index))
+    }
+
+    /// Reads and decodes row groups of files, one file after the other, ahead of a merge.
+    #[must_use]
+    pub fn feed(self: &Arc<Self>, network: &Network, reads: Vec<RowGroupsOf>) -> RowGroupFeed {
+        let (sender, groups) = mpsc::channel(ROW_GROUPS_AHEAD);
+        let left = reads.iter().map(|(_, row_groups)| row_groups.len()).sum();
+        let reader = Arc::clone(self);
+        network.handle().spawn(async move { reader.send_row_groups(&reads, &sender).await });
+        RowGroupFeed::new(groups, left)
+    }
+
+    /// Sends row groups until one fails, or until nobody wants them any more. A row group is read
+    /// only once there is room for it.
+    async fn send_row_groups(
+        &self,
+        reads: &[RowGroupsOf],
+        sender: &mpsc::Sender<Result<RowGroupRows>>,
+    ) {
+        for (file, row_groups) in reads {
+            for index in row_groups {
+                let Ok(room) = sender.reserve().await else { return };
+                let group = self.read_row_group(file, *index).await;
+                let failed = group.is_err();
+                room.send(group);
+                if failed {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn read_row_group(&self, file: &HistoryEntry, index: u32) -> Result<RowGroupRows> {
+        let tail = self.tail(file).await?;
+        self.remote.read_row_group(file, &tail, index).await
     }
 }

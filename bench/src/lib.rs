@@ -1,0 +1,27 @@
+//! The benchmark harness of Foldback: deterministic workloads, and what is measured with them.
+//!
+//! A run is repeated by its options and its seed. Every result is checked against the workload's
+//! own oracle: a run that is fast and wrong is an error.
+
+mod growth;
+mod random;
+mod workload;
+
+pub use growth::{GrowthOptions, GrowthRow, growth};
+pub use random::Random;
+pub use workload::Updates;
+
+/// The result of a run.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong in a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] foldback::Error),
+    /// The engine answered, and the answer is wrong.
+    #[error("wrong result: {0}")]
+    Wrong(String),
+}

@@ -1,0 +1,88 @@
+//! `bench`: measurements that a user wants at hand.
+
+use std::process::ExitCode;
+
+use foldback_bench::{GrowthOptions, GrowthRow, growth};
+
+use super::Screen;
+use crate::arguments::{BenchCommand, GrowthArgs};
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::output::Cell;
+use crate::output::progress::{Progress, ProgressUnit};
+
+pub(super) fn run(
+    command: BenchCommand,
+    settings: &Settings,
+    mut screen: Screen,
+) -> Result<ExitCode> {
+    match command {
+        BenchCommand::Growth(arguments) => show_growth(&arguments, settings, &mut screen)?,
+    }
+    screen.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures in a temporary directory, against the bucket that the settings name, if any.
+fn show_growth(arguments: &GrowthArgs, settings: &Settings, screen: &mut Screen) -> Result<()> {
+    let directory = tempfile::Builder::new().prefix("foldback-bench-").tempdir();
+    let directory = directory.map_err(Error::io("create", "a temporary directory"))?;
+    let options = GrowthOptions {
+        directory: directory.path().to_path_buf(),
+        bucket: settings.bucket.clone(),
+        store_options: settings.store_options.clone(),
+        keys: arguments.keys,
+        value_bytes: arguments.value_bytes,
+        updates_per_key: arguments.history.clone(),
+        segment_bytes_max: arguments.segment_bytes_max,
+        restores: arguments.restores,
+        seed: arguments.seed,
+    };
+    let total = u64::try_from(arguments.history.len()).unwrap_or(u64::MAX);
+    let bar = Progress::begin("measuring", Some(total), ProgressUnit::Items);
+    let rows = growth(&options, &mut |_| bar.advance(1))?;
+    drop(bar);
+    let names = &[
+        "updates_per_key",
+        "events",
+        "restore_bytes",
+        "restore_requests",
+        "restore_files",
+        "restore_median",
+        "history_bytes",
+        "uploaded_bytes",
+    ];
+    let mut list = screen.list(names);
+    for row in &rows {
+        list.row(vec![
+            Cell::Count(row.updates_per_key),
+            Cell::Count(row.events),
+            Cell::Bytes(row.bytes_read),
+            Cell::Count(row.requests),
+            Cell::Count(row.files),
+            Cell::Duration(row.micros),
+            Cell::Bytes(row.history_bytes),
+            Cell::Bytes(row.bytes_written),
+        ])?;
+    }
+    list.finish()?;
+    screen.note(&summary(&rows))
+}
+
+/// Each row in terms of the first.
+fn summary(rows: &[GrowthRow]) -> String {
+    let names: Vec<_> = rows.iter().map(|row| format!("{}x", row.updates_per_key)).collect();
+    format!(
+        "growth {}: bytes {}, seconds {}",
+        names.join(" "),
+        ratios(rows, |row| row.bytes_read),
+        ratios(rows, |row| row.micros)
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "two digits of a ratio are shown")]
+fn ratios(rows: &[GrowthRow], of: impl Fn(&GrowthRow) -> u64) -> String {
+    let first = rows.first().map_or(1, &of).max(1) as f64;
+    let each = rows.iter().map(|row| format!("{:.2}", of(row) as f64 / first));
+    each.collect::<Vec<_>>().join(" ")
+}
