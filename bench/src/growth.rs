@@ -11,6 +11,8 @@ use crate::{Error, Result, Updates};
 
 /// Events of one batch.
 const BATCH_EVENTS: u64 = 100;
+/// Keys and values of a table.
+type State = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The table.
 const TABLE: &str = "growth";
 
@@ -133,7 +135,7 @@ fn write(
     options: &GrowthOptions,
     database: &Database,
     updates_per_key: u64,
-) -> Result<(BTreeMap<Vec<u8>, Vec<u8>>, u64)> {
+) -> Result<(State, u64)> {
     let table = database.create_table(TABLE)?.id();
     database.protect(TABLE, Retention::Forever)?;
     let mut updates = Updates::new(options.seed, options.keys, options.value_bytes);
@@ -158,7 +160,7 @@ fn write(
     Ok((state, options.keys + events))
 }
 
-fn check(database: &Database, name: &str, state: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<()> {
+fn check(database: &Database, name: &str, state: &State) -> Result<()> {
     let mut expected = state.iter();
     for row in database.table(name)?.range(&KeyRange::all())? {
         let (key, value) = row?;

@@ -141,6 +141,13 @@ pub(crate) enum Command {
         #[arg(long)]
         prefix: Vec<String>,
     },
+    /// Draw what history a table has: every base, delta and segment, and what can be restored.
+    Map {
+        table: String,
+        /// Write the picture as SVG to this file instead of drawing it here.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
     /// Bring everything that is committed into the bucket now.
     Seal,
     /// Rebuild the database from its bucket in an empty directory.

@@ -17,6 +17,7 @@ mod bench;
 mod demo;
 mod export;
 mod import;
+mod map;
 mod protection;
 mod restore;
 mod rows;
@@ -89,6 +90,7 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         Command::Restore { source, target_name, target, prefix } => {
             restore::restore(session, &source, &target_name, &target, &prefix)
         }
+        Command::Map { table, svg } => map::run(session, &table, svg.as_deref()),
         Command::Seal => standing::seal(session),
         Command::Status => standing::status(session),
         Command::Export(_)

@@ -8,6 +8,7 @@ mod export;
 mod human;
 mod import;
 mod instant;
+mod map;
 mod output;
 mod picture;
 mod session;

@@ -144,15 +144,16 @@ impl HistoryReader {
         reads: &[RowGroupsOf],
         sender: &mpsc::Sender<Result<RowGroupRows>>,
     ) {
-        for (file, row_groups) in reads {
-            for index in row_groups {
-                let Ok(room) = sender.reserve().await else { return };
-                let group = self.read_row_group(file, *index).await;
-                let failed = group.is_err();
-                room.send(group);
-                if failed {
-                    return;
-                }
+        let of = |(file, groups): &RowGroupsOf| -> Vec<_> {
+            groups.iter().map(|index| (Arc::clone(file), *index)).collect()
+        };
+        for (file, index) in reads.iter().flat_map(of).collect::<Vec<_>>() {
+            let Ok(room) = sender.reserve().await else { return };
+            let group = self.read_row_group(&file, index).await;
+            let failed = group.is_err();
+            room.send(group);
+            if failed {
+                return;
             }
         }
     }

@@ -176,7 +176,8 @@ fn fold_of(
         .collect();
     deltas.sort_by_key(|delta| delta.first.seq);
     let is_worth_it = at.seq > floor && !deltas.is_empty();
-    is_worth_it.then_some(FoldInputs { table: table.table, at, base, deltas, file_bytes_target })
+    let table = table.table;
+    is_worth_it.then_some(FoldInputs { table, at, base, floor, deltas, file_bytes_target })
 }
 
 /// Whether `bytes >= ratio * of`.

@@ -77,10 +77,7 @@ impl Merge {
     /// # Errors
     ///
     /// What reading the row after it fails with. The merge is of no use then.
-    pub fn next_row<T>(
-        &mut self,
-        take: impl FnOnce(EventRow<'_>, bool) -> T,
-    ) -> Result<Option<T>> {
+    pub fn next_row<T>(&mut self, take: impl FnOnce(EventRow<'_>, bool) -> T) -> Result<Option<T>> {
         let Some(mut top) = self.heap.peek_mut() else { return Ok(None) };
         let row = top.row();
         let (last_table, last_key) = self.last_key.get_or_insert((TableId::MAX, Vec::new()));
@@ -91,10 +88,12 @@ impl Merge {
             last_key.extend_from_slice(row.key);
         }
         let taken = take(row, is_newest);
-        if !top.0.advance()? {
+        let more = top.0.advance();
+        // A source that stands on no row must leave the heap before that is put in order again.
+        if !matches!(more, Ok(true)) {
             PeekMut::pop(top);
         }
-        Ok(Some(taken))
+        more.map(|_| Some(taken))
     }
 
     /// The next key that is live, with its newest row.
@@ -103,9 +102,8 @@ impl Merge {
     ///
     /// As [`Self::next_row`].
     pub fn next_live<T>(&mut self, take: impl Fn(EventRow<'_>) -> T) -> Result<Option<T>> {
-        let live = |row: EventRow<'_>, is_newest| {
-            (is_newest && row.value.is_some()).then(|| take(row))
-        };
+        let live =
+            |row: EventRow<'_>, is_newest| (is_newest && row.value.is_some()).then(|| take(row));
         loop {
             match self.next_row(live)? {
                 Some(Some(row)) => return Ok(Some(row)),

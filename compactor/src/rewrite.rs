@@ -66,6 +66,8 @@ pub struct FoldInputs {
     pub at: Commit,
     /// The files of the newest base below, by ascending keys; none if the table started empty.
     pub base: Vec<HistoryEntry>,
+    /// Events at or below are in that base, or of a time before the table started empty.
+    pub floor: Seq,
     /// The deltas between that base and the new one that hold events of the table.
     pub deltas: Vec<HistoryEntry>,
     /// About how large a file of the new base gets.
@@ -83,11 +85,10 @@ pub fn fold(
     mut upload: impl FnMut(HistoryObject) -> Result<HistoryEntry>,
 ) -> Result<Vec<HistoryEntry>> {
     let table = Some(inputs.table);
-    let floor = inputs.base.first().map_or(Seq::ZERO, |base| base.last.seq);
     let up_to = |floor| RowFilter { keys: KeyRange::all(), floor, target: inputs.at.seq };
     let base = reading.source(inputs.base.iter().collect(), table, up_to(Seq::ZERO));
     let deltas = inputs.deltas.iter();
-    let deltas = deltas.map(|delta| reading.source(vec![delta], table, up_to(floor)));
+    let deltas = deltas.map(|delta| reading.source(vec![delta], table, up_to(inputs.floor)));
     let mut merge = Merge::new(std::iter::once(base).chain(deltas).collect::<Vec<_>>())?;
     let mut writer =
         BaseWriter::new(reading.database, inputs.table, inputs.at, inputs.file_bytes_target);

@@ -46,6 +46,9 @@ pub struct PlanPiece {
     pub base: Option<FileRead>,
     /// The deltas above the base that hold events of these keys, oldest first.
     pub deltas: Vec<FileRead>,
+    /// Events at or below this seq do not count: they are in the base, or, without one, older than
+    /// a history that began with no key. A delta may hold such events of an earlier history.
+    pub floor: Seq,
 }
 
 /// What is read of one history file.
@@ -63,11 +66,6 @@ impl PlanPiece {
     /// The files, the base first.
     pub fn files(&self) -> impl Iterator<Item = &FileRead> {
         self.base.iter().chain(&self.deltas)
-    }
-
-    /// Events at or below this seq are in the base.
-    pub(crate) fn floor(&self) -> Seq {
-        self.base.as_ref().map_or(Seq::ZERO, |base| base.file.last.seq)
     }
 }
 
@@ -122,7 +120,7 @@ pub(crate) fn plan(inputs: PlanInputs<'_>) -> Result<RestorePlan> {
         let deltas = chain(&inputs, &keys, floor)?;
         let read = |file: &HistoryEntry| read_whole_table(file, inputs.table);
         let deltas = deltas.into_iter().map(read).collect();
-        pieces.push(PlanPiece { keys, base: base.map(read), deltas });
+        pieces.push(PlanPiece { keys, base: base.map(read), deltas, floor });
     }
     Ok(RestorePlan {
         table: inputs.table,
@@ -238,7 +236,7 @@ impl RestorePlan {
     pub(crate) fn choose_row_groups(&mut self, file: &str, row_groups: &[RowGroupEntry]) {
         let (table, target) = (self.table, self.target.seq);
         for piece in &mut self.pieces {
-            let floor = piece.floor();
+            let floor = piece.floor;
             let keys = piece.keys.clone();
             let may_hold = |group: &&RowGroupEntry, is_base: bool| {
                 group.table == table

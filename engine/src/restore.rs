@@ -86,13 +86,13 @@ impl<'a> PlanRows<'a> {
         let filter =
             |floor| RowFilter { keys: piece.keys.clone(), floor, target: self.plan.target.seq };
         let base = piece.base.iter().map(|read| (read, foldback_log_tier::Seq::ZERO));
-        let deltas = piece.deltas.iter().map(|read| (read, piece.floor()));
+        let deltas = piece.deltas.iter().map(|read| (read, piece.floor));
         let mut sources: Vec<_> = base
             .chain(deltas)
             .filter(|(read, _)| !read.row_groups.is_empty())
             .map(|(read, floor)| self.source(read, filter(floor)))
             .collect();
-        sources.push(Source::tail(Arc::clone(&self.tail), filter(piece.floor())));
+        sources.push(Source::tail(Arc::clone(&self.tail), filter(piece.floor)));
         Ok(Merge::new(sources)?)
     }
 
@@ -137,6 +137,11 @@ impl Iterator for PlanRows<'_> {
     type Item = Result<Row>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_row().transpose()
+        let row = self.next_row();
+        if row.is_err() {
+            // What comes after an error has lost rows, so nothing does.
+            (self.merge, self.next_piece) = (None, self.plan.pieces.len());
+        }
+        row.transpose()
     }
 }

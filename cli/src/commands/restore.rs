@@ -73,9 +73,6 @@ fn show(session: &mut Session, plan: &RestorePlan) -> Result<()> {
 /// first_seq <= seq <= last_seq and key_from <= key < key_until. A file with rows for two ranges of
 /// keys is listed once for each. Keys are in hex, as they may be any bytes.
 fn list_files(session: &mut Session, plan: &RestorePlan) -> Result<()> {
-    let windows = session.database.windows(&plan.table_name)?;
-    let first_of = |window: &foldback::Window| window.first;
-    let began = windows.iter().map(first_of).filter(|first| *first <= plan.target.seq).max();
     let names = &[
         "location",
         "kind",
@@ -89,11 +86,9 @@ fn list_files(session: &mut Session, plan: &RestorePlan) -> Result<()> {
     ];
     let mut list = session.screen.list(names);
     for piece in &plan.pieces {
-        // What lies at or below a base is in the base; without one, history began with no key.
-        let floor = piece.base.as_ref().map(|base| base.file.last.seq).or(began);
         for read @ FileRead { file, row_groups, bytes } in piece.files() {
             let is_base = piece.base.as_ref().is_some_and(|base| std::ptr::eq(base, read));
-            let above = floor.filter(|_| !is_base).unwrap_or(Seq::ZERO);
+            let above = if is_base { Seq::ZERO } else { piece.floor };
             list.row(vec![
                 Cell::text(Some(session.database.location(&file.name))),
                 Cell::text(Some(file.kind.to_string())),

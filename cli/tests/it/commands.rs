@@ -1,7 +1,9 @@
 //! Every command of the binary, as a person or a script would type it.
 
+mod damage;
 mod demo;
 mod exports;
+mod folds;
 mod imports;
 mod instants;
 mod rows;

@@ -3,12 +3,11 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use crate::workplace::{Workplace, copy_directory};
+use crate::workplace::{Workplace, copy_directory, instant_of};
 
 /// Copies of a database that are worked on at once: most of a restore's time it waits for syncs.
 const COPIES: usize = 4;
@@ -35,12 +34,10 @@ fn scoop_main_is_what_git_says_at_every_row_of_its_oracle() {
 /// Values here are `MODE OID SIZE`. The contents in the files lie in two fields, one of text and
 /// one of base64, which is more than one import can map; the engine's own tests fold those.
 fn check_history(name: &str) {
-    let began = Instant::now();
     let rows = oracle(&file(name, "oracle.tsv"));
     assert!(rows.len() > 50, "{name} has {} rows", rows.len());
     let place = Workplace::new();
     import(&place, name);
-    let imported = began.elapsed();
     std::thread::scope(|scope| {
         for copy in 0..COPIES {
             let (place, rows) = (&place, &rows);
@@ -49,7 +46,6 @@ fn check_history(name: &str) {
     });
     let last = rows.last().expect("there are rows");
     check_state(&place.db(&["export", "main"]).done().records(), last, "the present");
-    println!("{name}: imported in {imported:.1?}, {} rows in {:.1?}", rows.len(), began.elapsed());
 }
 
 /// The import as the README shows it, checked against what is known of the file.
@@ -76,13 +72,13 @@ fn check_copy(place: &Workplace, rows: &[OracleRow], copy: usize) {
     let on = |rest: &[&str]| place.foldback(&[&["--data", &data], rest].concat());
     for at in (copy..rows.len()).step_by(COPIES) {
         let row = &rows[at];
-        let (name, instant) = (format!("restored-{at}"), instant(row.micros));
+        let (name, instant) = (format!("restored-{at}"), instant_of(row.micros));
         on(&["restore", "main", &name, "--at", &instant]).done();
         check_state(&on(&["export", &name]).done().records(), row, &format!("at {instant}"));
         // Its neighbour is known too: so the edge between the two is looked at from both sides.
         let before = at.checked_sub(1).map(|before| &rows[before]);
         if let Some(before) = before.filter(|before| before.commit + 1 == row.commit) {
-            let instant = self::instant(row.micros - 1);
+            let instant = instant_of(row.micros - 1);
             let state = on(&["export", "main", "--as-of", &instant]).done().records();
             check_state(&state, before, &format!("as of {instant}"));
         }
@@ -134,9 +130,4 @@ fn file(name: &str, end: &str) -> PathBuf {
     let path = Path::new(&directory).join(format!("{name}.{end}"));
     assert!(path.is_file(), "there is no {}", path.display());
     path
-}
-
-/// Microseconds since the epoch as an argument.
-fn instant(micros: i64) -> String {
-    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }

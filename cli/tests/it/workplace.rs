@@ -169,3 +169,8 @@ pub(crate) fn copy_directory(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Microseconds since the epoch as an argument.
+pub(crate) fn instant_of(micros: i64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}

@@ -39,7 +39,7 @@ impl TailRows {
                 continue;
             }
             for event in batch.events.into_iter().filter(|event| event.table == table) {
-                // What the log hands out are slices of its read buffers: kept, they would keep those.
+                // The log hands out slices of its read buffers, which would be kept with them.
                 let value = event.change.value().map(|value| Bytes::copy_from_slice(value));
                 newest.insert(Bytes::copy_from_slice(&event.key), (commit, value));
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::{Commit, DatabaseId, Timestamp};
 
@@ -41,6 +42,12 @@ pub struct Status {
 }
 
 impl Database {
+    /// What the local log holds: its segments, the active one last.
+    #[must_use]
+    pub fn segments(&self) -> Arc<Vec<SegmentInfo>> {
+        self.inner.log.segments()
+    }
+
     /// What the bucket holds: the newest manifest.
     #[must_use]
     pub fn manifest(&self) -> Arc<Manifest> {

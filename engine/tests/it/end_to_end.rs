@@ -1,14 +1,8 @@
 //! From a write to a restore at an exact instant, and back after every kind of ending.
 
-use std::collections::BTreeMap;
+use foldback::{Config, Database, Retention, Selection, Target};
 
-use foldback::{Config, Database, KeyRange, Retention, Selection, Target};
-
-fn rows(database: &Database, table: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let table = database.table(table).expect("the table is there");
-    let rows = table.range(&KeyRange::all()).expect("it is live");
-    rows.map(|row| row.expect("it can be read")).map(|(k, v)| (k.to_vec(), v.to_vec())).collect()
-}
+use crate::support::rows;
 
 #[test]
 fn a_table_comes_back_as_it_was_at_each_of_its_commits() {

@@ -1,7 +1,9 @@
 //! The engine from outside: whole databases on real directories and real buckets.
 
 mod end_to_end;
+mod histories;
 mod kill;
 mod model;
 mod opening;
 mod support;
+mod upkeep;

@@ -15,7 +15,7 @@ use self::runner::Runner;
 use self::steps::{Setup, Step};
 
 /// Histories that a run without PROPTEST_CASES tries.
-const CASES: u32 = 300;
+const CASES: u32 = 250;
 /// Tries to make a failing history shorter.
 const SHRINKS_MAX: u32 = 400;
 

@@ -85,7 +85,7 @@ impl Fs for OsFs {
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(refused())?;
-        Ok(Box::new(OsLock { _file: file }))
+        Ok(Box::new(OsLock { file }))
     }
 }
 
@@ -152,10 +152,19 @@ impl FsFile for OsFile {
 /// A lock of the operating system; it goes with the file handle, so also when the process dies.
 #[derive(Debug)]
 struct OsLock {
-    _file: File,
+    file: File,
 }
 
 impl FsLock for OsLock {}
+
+impl Drop for OsLock {
+    /// A process that is just being spawned holds a copy of the handle until it runs its program:
+    /// closing ours would leave the directory locked for as long.
+    fn drop(&mut self) {
+        // What this fails with, closing the handle mends.
+        let _ = self.file.unlock();
+    }
+}
 
 /// The error that names the holder of the lock at `path`.
 fn locked(file: &mut File, path: &Path) -> Error {

@@ -103,7 +103,9 @@ fn parse(text: &str) -> Result<BucketUrl, String> {
     let Some((scheme, _)) = text.split_once("://") else {
         return Err(format!("it has no scheme; write {SCHEMES}"));
     };
-    if let Some(mark) = text.chars().find(|mark| "?#".contains(*mark)) {
+    // The reader of URLs leaves out blanks at both ends, and line ends and tabs anywhere: then the
+    // bucket would not be the one that was named.
+    if let Some(mark) = text.chars().find(|mark| "?# ".contains(*mark) || mark.is_ascii_control()) {
         return Err(format!("it has a {mark:?}; in a name, write it as %{:02X}", u32::from(mark)));
     }
     let url = Url::parse(text).map_err(|error| format!("it is not a URL ({error})"))?;

@@ -7,7 +7,8 @@ const EVENTS: &str = r#"{"key":"b","value":"x,\"y\"","timestamp":"2024-05-01T10:
 {"key":"é","value":"two\nlines","timestamp":"2024-05-01T10:00:02Z"}
 {"key":"a","value":null,"timestamp":"2024-05-01T10:00:03Z"}
 "#;
-const JSONL: &str = "{\"key\":\"b\",\"value\":\"x,\\\"y\\\"\"}\n{\"key\":\"é\",\"value\":\"two\\nlines\"}\n";
+const JSONL: &str =
+    "{\"key\":\"b\",\"value\":\"x,\\\"y\\\"\"}\n{\"key\":\"é\",\"value\":\"two\\nlines\"}\n";
 const CSV: &str = "key,value\r\nb,\"x,\"\"y\"\"\"\r\né,\"two\nlines\"\r\n";
 
 fn table() -> Workplace {

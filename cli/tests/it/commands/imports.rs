@@ -41,7 +41,10 @@ fn a_wrong_line_is_named_and_what_came_before_stays() {
     let good = event("a", "1", 10) + &event("b", "2", 20);
     let cases = [
         ("not json", "it is not one JSON object"),
-        (r#"{"key":"c","value":"3"}"#, "\"timestamp\" is missing; name the right field with --time"),
+        (
+            r#"{"key":"c","value":"3"}"#,
+            "\"timestamp\" is missing; name the right field with --time",
+        ),
         (r#"{"key":7,"value":"3","timestamp":30}"#, "field \"key\" must be a string"),
         (r#"{"key":"c","value":"3","timestamp":"2024-05-01T10:00:00"}"#, "no time zone"),
         (r#"{"key":"c","value":"3","timestamp":19}"#, "time goes back"),
@@ -92,9 +95,8 @@ fn time_never_goes_back_within_a_database() {
 fn a_table_must_be_there_or_be_made() {
     let place = Workplace::new();
     let line = event("a", "1", 10);
-    let import = |rest: &[&str]| {
-        place.db_fed(line.as_bytes(), &[&["import", "jsonl", "-"], rest].concat())
-    };
+    let import =
+        |rest: &[&str]| place.db_fed(line.as_bytes(), &[&["import", "jsonl", "-"], rest].concat());
     import(&["main"]).refused(3, &["there is no table \"main\""]);
     import(&["main", "--protect", "1d"]).refused(2, &["--create"]);
     import(&["main", "--create"]).done();

@@ -129,8 +129,14 @@ fn a_plan_says_what_a_restore_would_read() {
     let files = place.db_json(&["plan", "main", "--seq", "4", "--files"]).done().records();
     assert_eq!(files.len(), 1);
     assert_eq!(files[0]["kind"], "delta");
+    assert_eq!((&files[0]["first_seq"], &files[0]["last_seq"]), (&json!(3), &json!(4)));
+    assert_eq!(files[0]["key_from_hex"], serde_json::Value::Null);
     let location = files[0]["location"].as_str().expect("a path");
     assert!(std::path::Path::new(location).is_file(), "{location}");
+    let some = ["plan", "main", "--seq", "4", "--files", "--prefix", "b/"];
+    let files = place.db_json(&some).done().records();
+    assert_eq!(files[0]["key_from_hex"], "622f");
+    assert_eq!(files[0]["key_until_hex"], "6230");
 
     place.db(&["put", "main", "c", "unsealed"]).done();
     let plan = place.db_json(&["plan", "main", "--latest"]).done().record();

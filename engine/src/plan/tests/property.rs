@@ -245,7 +245,7 @@ fn check_plan(
 ) {
     let mut folded = Folded::new();
     for piece in &plan.pieces {
-        let floor = piece.floor().0.max(if piece.base.is_some() { 0 } else { plane.history_first });
+        let floor = piece.floor.0;
         let keys: Vec<u8> =
             (0..KEYS).map(|key| b'a' + key).filter(|key| piece.keys.contains(&[*key])).collect();
         assert!(!keys.is_empty(), "no key lies in {:?}", piece.keys);

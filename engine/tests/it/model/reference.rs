@@ -26,6 +26,9 @@ struct Interval {
     retention: Retention,
 }
 
+/// What became of a key, commit by commit.
+type Changes = Vec<(Seq, Option<Vec<u8>>)>;
+
 /// All that a table ever held.
 #[derive(Clone, Debug)]
 pub(super) struct ModelTable {
@@ -34,7 +37,7 @@ pub(super) struct ModelTable {
     pub(super) created: Commit,
     pub(super) was_restored: bool,
     live: bool,
-    events: BTreeMap<Vec<u8>, Vec<(Seq, Option<Vec<u8>>)>>,
+    events: BTreeMap<Vec<u8>, Changes>,
     intervals: Vec<Interval>,
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use foldback::log_tier::names;
 use foldback::{
-    Commit, Config, Database, Durability, Error, KeyRange, ManualClock, Resolved, RestorePlan,
-    Retention, Selection, Seq, Target, Timestamp, WriteBatch, WriteOptions,
+    Commit, Config, Database, Durability, Error, KeyRange, ManualClock, Policy, Resolved,
+    RestorePlan, Retention, Selection, Seq, Target, Timestamp, WriteBatch, WriteOptions,
 };
 use tempfile::TempDir;
 
@@ -46,6 +46,14 @@ impl Runner {
         config.segment_bytes_max = setup.segment_bytes_max;
         config.segment_age_max = Duration::from_secs(86_400);
         config.memtable_bytes_max = 64 * 1024;
+        // So eager that the few small files of a case are merged, folded, and cut by key.
+        config.policy = Policy {
+            fold_bytes_min: 1,
+            merge_fanout: 2,
+            file_bytes_target: setup.segment_bytes_max,
+            ..Policy::default()
+        };
+        config.policy = setup.policy;
         config.clock = Arc::clone(&clock) as Arc<dyn foldback::Clock>;
         let database = Some(Database::open(config.clone()).expect("it opens"));
         let mut runner = Self { database, model: Model::new(clock), config, kept: None, scratch };

@@ -1,6 +1,6 @@
 //! What can happen to a database, drawn at random.
 
-use foldback::{KeyRange, Retention, Selection};
+use foldback::{KeyRange, Policy, Retention, Selection};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -14,6 +14,8 @@ pub(super) struct Setup {
     pub(super) bucket_on_disk: bool,
     pub(super) synced: bool,
     pub(super) segment_bytes_max: u64,
+    /// When history is merged and folded: mostly long before it would be.
+    pub(super) policy: Policy,
     /// What is written before the tables are protected.
     pub(super) before_protection: Vec<Change>,
 }
@@ -104,15 +106,29 @@ impl Setup {
     pub(super) fn any() -> impl Strategy<Value = Self> {
         let on_disk = prop::bool::weighted(0.2);
         let segment_bytes_max = prop_oneof![3 => Just(4 * 1024), 1 => Just(64 * 1024)];
-        (on_disk, prop::bool::weighted(0.3), segment_bytes_max, batch()).prop_map(
-            |(bucket_on_disk, synced, segment_bytes_max, before_protection)| Self {
+        (on_disk, prop::bool::weighted(0.3), segment_bytes_max, policy(), batch()).prop_map(
+            |(bucket_on_disk, synced, segment_bytes_max, policy, before_protection)| Self {
                 bucket_on_disk,
                 synced,
                 segment_bytes_max,
+                policy,
                 before_protection,
             },
         )
     }
+}
+
+/// A file target of one byte cuts a base at every row.
+fn policy() -> impl Strategy<Value = Policy> {
+    let eager = (2..4_usize, prop::sample::select([1, 4_000, 1 << 20].as_slice())).prop_map(
+        |(merge_fanout, file_bytes_target)| Policy {
+            fold_ratio: 0.5,
+            fold_bytes_min: 1,
+            merge_fanout,
+            file_bytes_target,
+        },
+    );
+    prop_oneof![3 => eager, 1 => Just(Policy::default())]
 }
 
 impl Step {

@@ -3,8 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use foldback::log_tier::fs::{Fs, OsFs};
 use foldback::log_tier::{Error as TierError, names};
 use foldback::{
     Config, Database, Error, Selection, Seq, Target, WriteBatch, WriteOptions, steady_now,
@@ -63,6 +65,27 @@ fn a_directory_that_another_process_has_open_is_locked_and_names_it() {
     let left_to_say = said.count();
     assert!(holder.wait().expect("it ends").success(), "after {left_to_say} lines more");
     Database::open(Config::new(&directory)).expect("the lock went with the process");
+}
+
+#[test]
+fn a_lock_is_free_at_once_while_other_processes_are_spawned() {
+    // A process that was being spawned when a database was closed kept its directory locked until
+    // it ran its own program, so that opening it again failed now and then.
+    let place = Place::new();
+    let lock = place.path("lock");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let spawned = Command::new("true").current_dir("/").status();
+                assert!(spawned.expect("it runs").success());
+            }
+        });
+        let held: Vec<_> = (0..2_000).map(|_| OsFs.lock(&lock).map(drop)).collect();
+        stop.store(true, Ordering::Relaxed);
+        let refused = held.iter().filter(|held| held.is_err()).count();
+        assert_eq!(refused, 0, "a lock that nobody holds was refused");
+    });
 }
 
 #[test]
