@@ -83,6 +83,7 @@ fn measure(options: &GrowthOptions, updates_per_key: u64) -> Result<GrowthRow> {
     let database = Database::open(config.clone())?;
     let (state, events) = write(options, &database, updates_per_key)?;
     database.seal()?;
+    database.compact()?;
     let bytes_written = database.traffic().bytes_written;
     drop(database);
 

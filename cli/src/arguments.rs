@@ -150,6 +150,8 @@ pub(crate) enum Command {
     },
     /// Bring everything that is committed into the bucket now.
     Seal,
+    /// Merge and fold history now, as far as it is due; a database that is open does so by itself.
+    Compact,
     /// Rebuild the database from its bucket in an empty directory.
     Recover,
     /// Print how the database stands.

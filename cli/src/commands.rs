@@ -92,6 +92,7 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         }
         Command::Map { table, svg } => map::run(session, &table, svg.as_deref()),
         Command::Seal => standing::seal(session),
+        Command::Compact => standing::compact(session),
         Command::Status => standing::status(session),
         Command::Export(_)
         | Command::Recover

@@ -45,10 +45,12 @@ pub(crate) enum Error {
     #[error("{0}")]
     Git(String),
     /// The engine did not take a batch of an import; those before it are committed.
-    #[error("line {line}: {source}; what came before is imported and stays")]
+    #[error("line {line}: {source}; {}", what_stays(*commits))]
     Import {
         /// The first line, or commit, of the batch.
         line: u64,
+        /// How many commits were imported before it.
+        commits: u64,
         /// Why not.
         source: foldback::Error,
     },
@@ -67,6 +69,14 @@ pub(crate) enum Error {
     /// The engine refused or failed.
     #[error(transparent)]
     Engine(#[from] foldback::Error),
+}
+
+/// What an import that failed leaves behind.
+fn what_stays(commits: u64) -> String {
+    match commits {
+        0 => "nothing was imported".to_owned(),
+        _ => format!("the {commits} commits before it are imported and stay"),
+    }
 }
 
 /// The command line or a setting is wrong. Clap exits with the same code.

@@ -4,12 +4,13 @@
 //! file that is being written. Neither changes what any instant restores to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldback_log_tier::history::{
     CommitIndex, FileKind, HistoryIdentity, HistoryObject, HistoryWriter,
 };
 use foldback_log_tier::manifest::HistoryEntry;
-use foldback_log_tier::{Commit, DatabaseId, KeyRange, Result, Seq, TableId};
+use foldback_log_tier::{Commit, DatabaseId, Error, KeyRange, Result, Seq, TableId};
 
 use crate::merge::{Merge, RowFilter, Source};
 use crate::{BaseWriter, HistoryReader, Network};
@@ -23,6 +24,8 @@ pub struct Reading<'a> {
     pub network: &'a Network,
     /// Whose they are.
     pub database: DatabaseId,
+    /// Set once the work is to be left off.
+    pub stopping: &'a AtomicBool,
 }
 
 /// Makes one delta of adjacent deltas that cover every table, given oldest first.
@@ -53,6 +56,7 @@ pub fn merge_deltas(reading: Reading<'_>, deltas: &[HistoryEntry]) -> Result<His
     })?;
     while let Some(pushed) = merge.next_row(|row, _| writer.push(row))? {
         pushed?;
+        reading.check_stopping()?;
     }
     writer.finish(Some(&commits))
 }
@@ -99,6 +103,7 @@ pub fn fold(
             if is_live { writer.push(row) } else { Ok(None) }
         })?;
         let Some(completed) = pushed else { break };
+        reading.check_stopping()?;
         if let Some(file) = completed? {
             entries.push(upload(file)?);
         }
@@ -108,6 +113,14 @@ pub fn fold(
 }
 
 impl Reading<'_> {
+    /// Refuses to go on once the work is to be left off.
+    fn check_stopping(&self) -> Result<()> {
+        match self.stopping.load(Ordering::Relaxed) {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
+    }
+
     /// The rows of files one after the other: of one table, or of all.
     fn source(
         &self,

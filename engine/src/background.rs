@@ -1,6 +1,7 @@
 //! The compactor's thread: it runs one job after the other, and tries again when the bucket fails.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -43,14 +44,43 @@ pub(crate) struct BackgroundParts {
     pub(crate) policy: Policy,
 }
 
-/// Asks the thread to do all its jobs now, and to say how that went.
-type Ask = oneshot::Sender<Result<()>>;
+/// How far the thread is to come before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// All that is committed is in the bucket, and every protected table has its first base.
+    Sealed,
+    /// There is nothing left to do.
+    Idle,
+}
 
-/// Owns the compactor's thread; it ends, between two jobs, when this is dropped.
+/// Asks the thread to work now, and to say how that went.
+#[derive(Debug)]
+struct Ask {
+    until: Until,
+    reply: oneshot::Sender<Result<()>>,
+}
+
+/// Why a job failed.
+struct Failure {
+    error: Error,
+    /// Whether what failed only keeps history tidy: then writing goes on.
+    is_upkeep: bool,
+}
+
+/// Owns the compactor's thread; it ends, leaving off what it can do again, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Background {
     asks: Option<Sender<Ask>>,
     thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What the thread and its owner both see.
+#[derive(Debug, Default)]
+struct Shared {
+    stopping: AtomicBool,
+    /// Why the last job failed, until one succeeds.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Background {
@@ -58,29 +88,46 @@ impl Background {
     pub(crate) fn start(parts: BackgroundParts, segment_sealed: Receiver<()>) -> Self {
         let (asks, asked) = crossbeam_channel::bounded(QUEUE_LENGTH);
         let health = Arc::clone(&parts.health);
+        let shared = Arc::new(Shared::default());
+        let work = Work { parts, shared: Arc::clone(&shared) };
         let thread = threads::spawn("foldback-compactor", health, move || {
-            run(&parts, &segment_sealed, &asked);
+            run(&work, &segment_sealed, &asked);
         });
-        Self { asks: Some(asks), thread: Some(thread) }
+        Self { asks: Some(asks), thread: Some(thread), shared }
+    }
+
+    /// Returns once all that is committed is in the bucket.
+    pub(crate) fn seal_all(&self) -> Result<()> {
+        self.ask(Until::Sealed)
     }
 
     /// Does all jobs that there are, and returns when they are done.
     pub(crate) fn run_all(&self) -> Result<()> {
+        self.ask(Until::Idle)
+    }
+
+    /// Why the last job failed, until one succeeds.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ask(&self, until: Until) -> Result<()> {
         let (reply, answer) = oneshot::channel();
         let asks = self.asks.as_ref().ok_or(Error::Closed)?;
-        asks.send(reply).map_err(|_| Error::Closed)?;
+        asks.send(Ask { until, reply }).map_err(|_| Error::Closed)?;
         futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
         self.asks = None;
         threads::join(self.thread.take());
     }
 }
 
-fn run(parts: &BackgroundParts, segment_sealed: &Receiver<()>, asked: &Receiver<Ask>) {
+fn run(work: &Work, segment_sealed: &Receiver<()>, asked: &Receiver<Ask>) {
     let mut wait = None;
     loop {
         let due = wait.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
@@ -88,51 +135,88 @@ fn run(parts: &BackgroundParts, segment_sealed: &Receiver<()>, asked: &Receiver<
         crossbeam_channel::select! {
             recv(segment_sealed) -> told => if told.is_err() { return },
             recv(asked) -> received => match received {
-                Ok(reply) => ask = Some(reply),
+                Ok(received) => ask = Some(received),
                 Err(_) => return,
             },
             recv(due) -> _ => {}
         }
-        let done = parts.run_jobs();
-        wait = match &done {
-            Ok(()) => None,
-            Err(Error::Tier(error)) if is_passing(error) => {
-                let longer = wait.map_or(RETRY_WAIT_MIN, |wait| (wait * 2).min(RETRY_WAIT_MAX));
-                tracing::warn!(%error, retry_secs = longer.as_secs_f32(), "a job failed");
-                Some(longer)
-            }
-            Err(error) => {
-                parts.health.halt(error.to_string());
-                None
-            }
-        };
-        if let Some(reply) = ask {
-            let _ = reply.send(done);
+        let done = work.run_jobs(&mut ask);
+        wait = done.as_ref().err().and_then(|failure| work.wait_after(failure, wait));
+        let trouble = done.as_ref().err().map(|failure| failure.error.to_string());
+        *work.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        if let Some(Ask { reply, .. }) = ask {
+            let _ = reply.send(done.map_err(|failure| failure.error));
         }
     }
 }
 
-impl BackgroundParts {
-    /// Does one job after the other until there is none.
-    fn run_jobs(&self) -> Result<()> {
-        while let Some(job) = self.next_job()? {
-            tracing::debug!(?job, "job begins");
-            match job {
-                Job::Seal(segment) => self.seal(&segment)?,
-                Job::Merge(deltas) => self.merge(&deltas)?,
-                Job::Fold(inputs) => self.fold(&inputs)?,
-                Job::Base(table) => match self.write_base(table) {
-                    // The table was dropped meanwhile, and needs no base any more.
-                    Err(Error::TableNotFound { .. }) => {}
-                    done => done?,
-                },
+/// The thread's work.
+struct Work {
+    parts: BackgroundParts,
+    shared: Arc<Shared>,
+}
+
+impl std::ops::Deref for Work {
+    type Target = BackgroundParts;
+
+    fn deref(&self) -> &BackgroundParts {
+        &self.parts
+    }
+}
+
+impl Work {
+    /// Does one job after the other until there is none; answers an ask as soon as it is met.
+    fn run_jobs(&self, ask: &mut Option<Ask>) -> Result<(), Failure> {
+        let no_upkeep = |error| Failure { error, is_upkeep: false };
+        while let Some(job) = self.next_job().map_err(no_upkeep)? {
+            let is_upkeep = matches!(job, Job::Merge(_) | Job::Fold(_));
+            if let Some(met) = ask.take_if(|ask| is_upkeep && ask.until == Until::Sealed) {
+                let _ = met.reply.send(Ok(()));
+            }
+            match self.run_job(job) {
+                // It was left off because the database closes; nothing is lost by that.
+                Err(Error::Tier(TierError::Interrupted)) => return Ok(()),
+                done => done.map_err(|error| Failure { error, is_upkeep })?,
             }
         }
         Ok(())
     }
 
+    /// How long to wait before the next try; `None` if there is none, as the database has halted.
+    fn wait_after(&self, failure: &Failure, before: Option<Duration>) -> Option<Duration> {
+        let goes_on = match &failure.error {
+            Error::Tier(TierError::Fenced { .. }) => false,
+            Error::Tier(error) => failure.is_upkeep || is_passing(error),
+            _ => false,
+        };
+        if !goes_on {
+            self.health.halt(failure.error.to_string());
+            return None;
+        }
+        let wait = before.map_or(RETRY_WAIT_MIN, |wait| (wait * 2).min(RETRY_WAIT_MAX));
+        tracing::warn!(error = %failure.error, retry_secs = wait.as_secs_f32(), "a job failed");
+        Some(wait)
+    }
+
+    fn run_job(&self, job: Job) -> Result<()> {
+        tracing::debug!(?job, "job begins");
+        match job {
+            Job::Seal(segment) => self.seal(&segment),
+            Job::Merge(deltas) => self.merge(&deltas),
+            Job::Fold(inputs) => self.fold(&inputs),
+            Job::Base(table) => match self.write_base(table) {
+                // The table was dropped meanwhile, and needs no base any more.
+                Err(Error::TableNotFound { .. }) => Ok(()),
+                done => done,
+            },
+        }
+    }
+
     fn next_job(&self) -> Result<Option<Job>> {
         self.health.check()?;
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return Ok(None);
+        }
         let segments = self.log.segments();
         let manifest = self.publisher.newest();
         let protected = |record: &crate::TableRecord| {
@@ -181,7 +265,8 @@ impl BackgroundParts {
 
     fn reading(&self) -> Reading<'_> {
         let database = self.publisher.newest().database;
-        Reading { history: &self.history, network: &self.network, database }
+        let stopping = &self.shared.stopping;
+        Reading { history: &self.history, network: &self.network, database, stopping }
     }
 
     fn publish_base(&self, entries: Vec<HistoryEntry>) -> Result<()> {

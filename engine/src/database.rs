@@ -184,7 +184,7 @@ impl Database {
         let commit = self.record_protection(name, retention, None)?;
         let record = self.inner.log.catalog().by_name(name)?.clone();
         if record.open_protection().is_some_and(|interval| !interval.starts_empty) {
-            self.inner.background.run_all()?;
+            self.inner.background.seal_all()?;
         }
         Ok(commit)
     }
@@ -223,8 +223,18 @@ impl Database {
         let (reply, answer) = oneshot::channel();
         self.inner.writer.send(Request::Roll { reply });
         futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))?;
-        self.inner.background.run_all()?;
+        self.inner.background.seal_all()?;
         Ok(self.inner.publisher.newest().sealed)
+    }
+
+    /// Merges and folds history until nothing is due, which also goes on in the background: for
+    /// whoever closes the database soon after a large import.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tier`] if the bucket fails; what was there before stays in use then.
+    pub fn compact(&self) -> Result<()> {
+        self.inner.background.run_all()
     }
 
     /// Requests to the bucket and bytes to and from it since the database was opened.

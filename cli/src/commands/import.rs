@@ -138,6 +138,8 @@ impl<'a> Import<'a> {
             self.settle_one()?;
         }
         self.summary.sealed = self.database.seal().map_err(Error::Unsealed)?;
+        // The command ends with the import, and there may be much to fold.
+        self.database.compact().map_err(Error::Unsealed)?;
         Ok(self.summary)
     }
 
@@ -156,7 +158,8 @@ impl<'a> Import<'a> {
 
     fn settle_one(&mut self) -> Result<()> {
         let Some((line, handle)) = self.in_flight.pop_front() else { return Ok(()) };
-        let commit = handle.wait().map_err(|source| Error::Import { line, source })?;
+        let commits = self.summary.commits;
+        let commit = handle.wait().map_err(|source| Error::Import { line, commits, source })?;
         self.summary.first.get_or_insert(commit);
         self.summary.last = Some(commit);
         self.summary.commits += 1;

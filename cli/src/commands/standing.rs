@@ -16,6 +16,19 @@ pub(super) fn seal(session: &mut Session) -> Result<()> {
     ])
 }
 
+pub(super) fn compact(session: &mut Session) -> Result<()> {
+    let before = session.database.status();
+    session.database.compact()?;
+    let after = session.database.status();
+    let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
+    session.screen.record(&[
+        ("history_files_before", count(before.history_files)),
+        ("history_files", count(after.history_files)),
+        ("history_bytes_before", Cell::Bytes(before.history_bytes)),
+        ("history_bytes", Cell::Bytes(after.history_bytes)),
+    ])
+}
+
 pub(super) fn status(session: &mut Session) -> Result<()> {
     let status = session.database.status();
     let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
@@ -45,6 +58,7 @@ pub(super) fn status(session: &mut Session) -> Result<()> {
         ("history_bytes", Cell::Bytes(status.history_bytes)),
         ("manifest", Cell::Count(status.manifest)),
         ("epoch", Cell::Count(status.epoch)),
+        ("trouble", Cell::text(status.trouble)),
         ("halted", Cell::text(status.halted)),
     ])
 }

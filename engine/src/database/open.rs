@@ -28,6 +28,10 @@ pub(super) fn open(config: Config) -> Result<Database> {
     let place = Place::lock(&*fs, &config)?;
     let recorded = Identity::read(&*fs, &config.directory)?;
     let url = bucket_url(&config, recorded.as_ref())?;
+    if let Some(identity) = recorded.as_ref().filter(|_| url.is_missing_directory()) {
+        // Connecting would make the directory, and hide that it is another one or gone.
+        match_bucket(&config, &url, Some(identity.clone()), None)?;
+    }
     let network = start_network()?;
     let remote = reach(&network, &url, &config)?;
     let newest = newest_manifest(&network, &remote)?;

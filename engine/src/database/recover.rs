@@ -32,14 +32,18 @@ pub(super) fn recover(config: Config) -> Result<Recovery> {
     let place = Place::lock(&*fs, &config)?;
     clear_unfinished(&*fs, &config)?;
     let url = bucket_url(&config, None)?;
-    let network = start_network()?;
-    let remote = reach(&network, &url, &config)?;
-    let newest = newest_manifest(&network, &remote)?.ok_or_else(|| {
+    let nothing_there = || {
         Error::Lost(format!(
             "bucket {url} holds no history, so there is nothing to recover; nothing was changed; \
              check the bucket's name and prefix"
         ))
-    })?;
+    };
+    if url.is_missing_directory() {
+        return Err(nothing_there());
+    }
+    let network = start_network()?;
+    let remote = reach(&network, &url, &config)?;
+    let newest = newest_manifest(&network, &remote)?.ok_or_else(nothing_there)?;
     let recovered_to = newest.sealed;
     let recovering = DirectoryState::Recovering;
     let mut identity = Identity::new(newest.database, config.bucket.clone(), recovering);

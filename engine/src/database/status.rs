@@ -37,6 +37,8 @@ pub struct Status {
     pub history_files: usize,
     /// Bytes of live history files.
     pub history_bytes: u64,
+    /// Why the last background job failed, if it did; it is tried again.
+    pub trouble: Option<String>,
     /// Why writing has stopped, if it has.
     pub halted: Option<String>,
 }
@@ -74,6 +76,7 @@ impl Database {
             epoch: manifest.epoch,
             history_files: manifest.files.len(),
             history_bytes: manifest.files.iter().map(|file| file.bytes).sum(),
+            trouble: inner.background.trouble(),
             halted: inner.health.halted().map(str::to_owned),
         }
     }

@@ -6,4 +6,5 @@ mod kill;
 mod model;
 mod opening;
 mod support;
+mod targets;
 mod upkeep;

@@ -40,6 +40,7 @@ fn write(database: &Database, rounds: u32, per_seal: u32) -> Vec<(Seq, State)> {
         states.push((commit.seq, state.clone()));
         if round % per_seal == per_seal - 1 {
             database.seal().expect("the bucket takes it");
+            database.compact().expect("history can be read");
         }
     }
     states

@@ -70,6 +70,12 @@ impl BucketUrl {
         url.as_str().parse()
     }
 
+    /// Whether it is a directory that is not there. Connecting would make it.
+    #[must_use]
+    pub fn is_missing_directory(&self) -> bool {
+        matches!(&self.place, BucketPlace::Directory(directory) if !directory.exists())
+    }
+
     /// Where other programs find an object of this bucket: a path, or a URL.
     #[must_use]
     pub fn location(&self, object: &str) -> String {

@@ -81,6 +81,16 @@ impl Runner {
             Step::Drop(table) => self.drop_table(NAMES[*table]),
             Step::Protect(table, retention) => self.protect(*table, *retention),
             Step::Unprotect(table) => self.unprotect(*table),
+            Step::Gap { table, clear, seal, retention } => {
+                self.unprotect(*table);
+                if *clear {
+                    self.clear(*table);
+                }
+                if *seal {
+                    self.seal();
+                }
+                self.protect(*table, *retention);
+            }
             Step::Resolve(table, aim) => drop(self.resolve(*table, aim)),
             Step::Rows(table, aim, chosen) => self.rows(*table, aim, chosen),
             Step::Restore(table, aim, into) => self.restore_aim(*table, aim, *into),
@@ -125,6 +135,14 @@ impl Runner {
         }
     }
 
+    /// Deletes every key of a table, in one batch.
+    fn clear(&mut self, table: usize) {
+        let Some(live) = self.model.live(NAMES[table]) else { return };
+        let keys = live.state(Seq::MAX).into_keys();
+        let changes: Vec<_> = keys.map(|key| Change { table, key, value: None }).collect();
+        self.write(&changes);
+    }
+
     /// The batch of these changes, and whether it names a table that was dropped: then nothing of
     /// it may be kept. Changes of tables that never were are left out.
     fn batch(&self, changes: &[Change]) -> (WriteBatch, bool) {
@@ -152,6 +170,7 @@ impl Runner {
 
     fn seal(&mut self) {
         let sealed = self.database().seal().expect("the bucket takes it");
+        self.database().compact().expect("history can be read");
         assert_eq!(sealed, self.model.tip());
     }
 

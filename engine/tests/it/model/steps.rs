@@ -68,6 +68,14 @@ pub(super) enum Step {
     Drop(usize),
     Protect(usize, Retention),
     Unprotect(usize),
+    /// Ends a table's protection and starts it again, with what else happens in between.
+    Gap {
+        table: usize,
+        /// Deletes every key, so that the history that follows starts empty.
+        clear: bool,
+        seal: bool,
+        retention: Retention,
+    },
     Resolve(usize, Aim),
     /// Yields the rows of a plan without a restore.
     Rows(usize, Aim, Vec<Chosen>),
@@ -144,7 +152,10 @@ impl Step {
             2 => table().prop_map(Self::Create),
             1 => table().prop_map(Self::Drop),
             4 => (table(), retention()).prop_map(|(table, kept)| Self::Protect(table, kept)),
-            2 => table().prop_map(Self::Unprotect),
+            1 => table().prop_map(Self::Unprotect),
+            3 => (table(), any::<bool>(), any::<bool>(), retention()).prop_map(
+                |(table, clear, seal, retention)| Self::Gap { table, clear, seal, retention },
+            ),
             8 => (table(), aim()).prop_map(|(table, aim)| Self::Resolve(table, aim)),
             8 => (table(), aim(), prop::collection::vec(chosen(), 0..4))
                 .prop_map(|(table, aim, chosen)| Self::Rows(table, aim, chosen)),

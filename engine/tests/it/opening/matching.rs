@@ -127,7 +127,11 @@ fn an_emptied_bucket_is_refused() {
     std::fs::rename(&bucket, place.path("elsewhere")).expect("it can be moved");
     let opened = place.open();
     assert!(matches!(&opened, Err(Error::Lost(why)) if why.contains("no history")), "{opened:?}");
-    std::fs::remove_dir_all(&bucket).expect("opening made it");
+    assert!(!bucket.exists(), "nothing was changed");
+    std::fs::create_dir(&bucket).expect("it can be made");
+    let opened = place.open();
+    assert!(matches!(&opened, Err(Error::Lost(why)) if why.contains("no history")), "{opened:?}");
+    std::fs::remove_dir_all(&bucket).expect("it can be removed");
     std::fs::rename(place.path("elsewhere"), &bucket).expect("it can be moved back");
     let database = place.open().expect("nothing was changed");
     assert_eq!(both(&database), (written(0..60), written(0..60)));
