@@ -8,13 +8,13 @@ use crate::config::SettingsArgs;
 use crate::error::{Error, Result};
 use crate::export::ExportFormat;
 use crate::import::jsonl::JsonlOptions;
-use crate::instant::{INSTANT_HELP, InstantArg};
+use crate::instant::{INSTANT_HELP, InstantArg, parse_seq_arg};
 use crate::output::OutputFormat;
 use crate::span::Retention;
 
 /// An event-sourced storage engine that takes any protected table back to any exact instant.
 #[derive(Debug, Parser)]
-#[command(name = "foldback", version, about, after_help = EXIT_CODES)]
+#[command(name = "foldback", version, about, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -27,10 +27,13 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 the command line or a setting is wrong; 3 refused, nothing was \
-changed (no such table, name taken, instant outside the window); 4 the bucket is out of reach, try \
-again; 5 bytes are damaged or lost.";
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 failed; 2 the command line or a setting is wrong, or names what this release \
+can't work with; 3 refused, nothing was changed (no such table, name or file taken, instant outside \
+the window; an import says what stays); 4 the bucket is out of reach, try again; 5 bytes are \
+damaged or lost.
+
+FOLDBACK_LOG shows the engine's log lines on standard error: error, warn, info, debug or trace.";
 
 /// The forms of all outputs. Each command takes those that suit it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,11 +88,28 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Table(TableCommand),
     /// Put a value under a key.
-    Put { table: String, key: String, value: String },
+    Put {
+        /// The table.
+        table: String,
+        /// The key: at most 4,096 bytes.
+        key: String,
+        /// The value: at most 16 MiB. After --, it may begin with a hyphen.
+        value: String,
+    },
     /// Print the value of a key.
-    Get { table: String, key: String },
+    Get {
+        /// The table.
+        table: String,
+        /// The key.
+        key: String,
+    },
     /// Delete a key.
-    Delete { table: String, key: String },
+    Delete {
+        /// The table.
+        table: String,
+        /// The key; one that is not there is no error.
+        key: String,
+    },
     /// Print the rows of a table.
     Scan(ScanArgs),
     /// Import a history of events, each commit at its own time.
@@ -99,25 +119,35 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Keep a table's history from now on, so that its instants can be restored.
     Protect {
+        /// The table.
         table: String,
         /// How long instants stay restorable: 35d, 12h, 90s, forever.
         #[arg(long, default_value_t = Retention::Secs(35 * 86_400))]
         retention: Retention,
     },
     /// Stop keeping a table's history; what there is stays until its retention passes.
-    Unprotect { table: String },
+    Unprotect {
+        /// The table.
+        table: String,
+    },
     /// Print the restorable instants of a table.
-    Window { table: String },
+    Window {
+        /// The table.
+        table: String,
+    },
     /// Print which commit an instant comes to.
     #[command(after_help = INSTANT_HELP)]
     Resolve {
+        /// The table.
         table: String,
+        /// The instant; see below.
         #[arg(allow_hyphen_values = true)]
         instant: InstantArg,
     },
     /// Print what a restore would read.
     #[command(after_help = INSTANT_HELP)]
     Plan {
+        /// The table that would be brought back.
         table: String,
         #[command(flatten)]
         target: TargetArgs,
@@ -143,6 +173,7 @@ pub(crate) enum Command {
     },
     /// Draw what history a table has: every base, delta and segment, and what can be restored.
     Map {
+        /// The table.
         table: String,
         /// Write the picture as SVG to this file instead of drawing it here.
         #[arg(long, value_name = "FILE")]
@@ -162,7 +193,24 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(BenchCommand),
     /// Print a completion script for a shell.
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    /// Whether it makes a database where there is none: one that only reads or writes a table has a
+    /// mistyped directory then.
+    pub(crate) fn makes_database(&self) -> bool {
+        match self {
+            Self::Table(TableCommand::Create { .. }) => true,
+            Self::Import(
+                ImportCommand::Jsonl { making, .. } | ImportCommand::Git { making, .. },
+            ) => making.create,
+            _ => false,
+        }
+    }
 }
 
 /// What to do with tables.
@@ -170,6 +218,7 @@ pub(crate) enum Command {
 pub(crate) enum TableCommand {
     /// Create a table.
     Create {
+        /// The name of the new table: at most 255 letters, digits, _, - and .
         name: String,
         /// Protect it at once, for so long: 35d, 12h, forever.
         #[arg(long, value_name = "RETENTION")]
@@ -178,16 +227,23 @@ pub(crate) enum TableCommand {
     /// List the tables.
     List,
     /// Print all that is known of a table.
-    Describe { name: String },
-    /// Drop a table; its history stays until its retention passes.
-    Drop { name: String },
+    Describe {
+        /// The table.
+        name: String,
+    },
+    /// Drop a table; its history stays in the bucket, but no command reaches it yet.
+    Drop {
+        /// The table.
+        name: String,
+    },
 }
 
 /// Which rows to print.
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
+    /// The table.
     pub(crate) table: String,
-    /// Only keys that start with this.
+    /// Only keys that start with this; not together with --from or --until.
     #[arg(long, conflicts_with_all = ["from", "until"])]
     pub(crate) prefix: Option<String>,
     /// Only this key and those after it.
@@ -211,6 +267,7 @@ pub(crate) enum ImportCommand {
     Jsonl {
         /// The file, or - for standard input.
         file: PathBuf,
+        /// The table that the events go into.
         table: String,
         #[command(flatten)]
         making: MakingArgs,
@@ -243,6 +300,7 @@ pub(crate) struct MakingArgs {
 #[derive(Debug, Args)]
 #[command(after_help = INSTANT_HELP)]
 pub(crate) struct ExportArgs {
+    /// The table.
     pub(crate) table: String,
     /// The rows as of this instant, read from history; without it, as of now.
     #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
@@ -265,8 +323,8 @@ pub(crate) struct TargetArgs {
     /// After every commit stamped before this instant.
     #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
     pub(crate) before: Option<InstantArg>,
-    /// After this commit.
-    #[arg(long, value_name = "N")]
+    /// After this commit: its number, as 1234 or #1234.
+    #[arg(long, value_name = "N", value_parser = parse_seq_arg)]
     pub(crate) seq: Option<u64>,
     /// After the last commit.
     #[arg(long)]
@@ -295,7 +353,7 @@ pub(crate) enum BenchCommand {
 #[derive(Debug, Args)]
 pub(crate) struct GrowthArgs {
     /// Keys of the table.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) keys: u64,
     /// Bytes of a value; zstd halves them.
     #[arg(long, default_value_t = 200)]
@@ -307,8 +365,8 @@ pub(crate) struct GrowthArgs {
     #[arg(long, default_value_t = 4 * 1024 * 1024)]
     pub(crate) segment_bytes_max: u64,
     /// Restores of which the median is shown.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) restores: usize,
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) restores: u16,
     /// Determines all keys and values.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

@@ -56,13 +56,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Export(export) => {
             let export_format = Format::of_export(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
-            export::run(&session::open(&settings)?, &export, export_format)?;
+            export::run(&session::open(&settings, false)?, &export, export_format)?;
             Ok(ExitCode::SUCCESS)
         }
         command => {
             let screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
-            let database = session::open(&settings)?;
+            let database = session::open(&settings, command.makes_database())?;
             let mut session = Session { database, screen };
             run_open(&mut session, command)?;
             session.screen.flush()?;

@@ -170,11 +170,13 @@ impl Settings {
 }
 
 fn read_config(path: &Path) -> Result<String> {
-    let file = std::fs::File::open(path).map_err(Error::path("open configuration file", path))?;
+    // Whatever the operating system says: it is the setting that named this file which is wrong.
+    let refuse = |error: std::io::Error| {
+        Error::usage(format!("cannot read configuration file {}: {error}", path.display()))
+    };
+    let file = std::fs::File::open(path).map_err(refuse)?;
     let mut text = String::new();
-    file.take(CONFIG_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(Error::path("read configuration file", path))?;
+    file.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text).map_err(refuse)?;
     if text.len() as u64 > CONFIG_BYTES_MAX {
         return Err(Error::usage(format!(
             "{} is over {CONFIG_BYTES_MAX} bytes, so it is no configuration file: check --config",

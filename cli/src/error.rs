@@ -1,6 +1,9 @@
 //! What can go wrong on the command line, one variant for each way a caller or a script reacts.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+
+use crate::human::counted;
 
 /// The result of anything in this crate that can fail.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,15 +47,15 @@ pub(crate) enum Error {
     /// The `git` program is missing, refused, or answered something that can't be used.
     #[error("{0}")]
     Git(String),
-    /// The engine did not take a batch of an import; those before it are committed.
-    #[error("line {line}: {source}; {}", what_stays(*commits))]
+    /// An import stopped; the commits before are imported.
+    #[error("stopped{} {leaves}: {source}", line.map_or(String::new(), |line| format!(" at line {line},")))]
     Import {
-        /// The first line, or commit, of the batch.
-        line: u64,
-        /// How many commits were imported before it.
-        commits: u64,
-        /// Why not.
-        source: foldback::Error,
+        /// The first line, or commit, of the batch that was not taken; `None` if `source` says it.
+        line: Option<u64>,
+        /// What the import leaves behind.
+        leaves: ImportLeaves,
+        /// Why it stopped.
+        source: Box<Error>,
     },
     /// An import is whole and safe here, but the bucket did not take it yet.
     #[error(
@@ -60,9 +63,12 @@ pub(crate) enum Error {
          bucket can be reached, `foldback seal` brings it there"
     )]
     Unsealed(#[source] foldback::Error),
-    /// What was asked for is not there.
+    /// What was asked for can't be had as things stand, and nothing was changed.
     #[error("{0}")]
-    NotFound(String),
+    Refused(String),
+    /// A setting that the engine can't work with: change it.
+    #[error(transparent)]
+    Setting(foldback::Error),
     /// A measurement failed, or found a wrong result.
     #[error(transparent)]
     Bench(#[from] foldback_bench::Error),
@@ -71,15 +77,30 @@ pub(crate) enum Error {
     Engine(#[from] foldback::Error),
 }
 
-/// What an import that failed leaves behind.
-fn what_stays(commits: u64) -> String {
-    match commits {
-        0 => "nothing was imported".to_owned(),
-        _ => format!("the {commits} commits before it are imported and stay"),
+/// What an import that stopped leaves behind.
+#[derive(Debug)]
+pub(crate) struct ImportLeaves {
+    /// How many commits were imported.
+    pub(crate) commits: u64,
+    /// The table, if this import made it.
+    pub(crate) table_made: Option<String>,
+}
+
+impl fmt::Display for ImportLeaves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.commits, &self.table_made) {
+            (0, None) => f.write_str("before anything was imported"),
+            (0, Some(table)) => {
+                write!(f, "before anything was imported, though table {table} was created")
+            }
+            (1, _) => f.write_str("after 1 commit, which stays"),
+            (commits, _) => write!(f, "after {}, which stay", counted(commits, "commit")),
+        }
     }
 }
 
-/// The command line or a setting is wrong. Clap exits with the same code.
+/// The command line or a setting is wrong, or names what this release can't work with. Clap exits
+/// with the same code.
 const EXIT_USAGE: u8 = 2;
 /// What was asked for can't be had as things stand, and nothing was changed.
 const EXIT_REFUSED: u8 = 3;
@@ -96,20 +117,20 @@ impl Error {
         use foldback::Error as Engine;
         use foldback::log_tier::Error as Tier;
         match self {
-            Self::Usage(_) | Self::Config { .. } => EXIT_USAGE,
+            Self::Usage(_) | Self::Config { .. } | Self::Setting(_) => EXIT_USAGE,
+            Self::Import { source, .. } => source.exit_code(),
             Self::Input { .. } | Self::Io { .. } | Self::Git(_) | Self::Bench(_) => EXIT_FAILED,
-            Self::NotFound(_) => EXIT_REFUSED,
-            Self::Engine(error) | Self::Unsealed(error) | Self::Import { source: error, .. } => {
-                match error {
-                    Engine::Tier(Tier::Store { .. }) => EXIT_UNREACHABLE,
-                    Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
-                    Engine::Lost(_) | Engine::Present { .. } => EXIT_DAMAGED,
-                    Engine::Tier(Tier::Local { .. } | Tier::Export(_))
-                    | Engine::Halted { .. }
-                    | Engine::Closed => EXIT_FAILED,
-                    _ => EXIT_REFUSED,
-                }
-            }
+            Self::Refused(_) => EXIT_REFUSED,
+            Self::Engine(error) | Self::Unsealed(error) => match error {
+                Engine::Tier(Tier::Unsupported(_)) => EXIT_USAGE,
+                Engine::Tier(Tier::Store { .. }) => EXIT_UNREACHABLE,
+                Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
+                Engine::Lost(_) | Engine::Present { .. } => EXIT_DAMAGED,
+                Engine::Tier(Tier::Local { .. } | Tier::Export(_))
+                | Engine::Halted { .. }
+                | Engine::Closed => EXIT_FAILED,
+                _ => EXIT_REFUSED,
+            },
         }
     }
 
@@ -120,8 +141,9 @@ impl Error {
             return None;
         }
         Some(
-            "nothing that was committed is lost: it is in the local directory; check the bucket's \
-             name, the network and the credentials, and run the command again",
+            "commits that were acknowledged are as safe as before this command; check the bucket's \
+             name, the network, the credentials and, for a directory, its free space, and run the \
+             command again",
         )
     }
 

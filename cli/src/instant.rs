@@ -122,6 +122,11 @@ pub(crate) fn is_calendar_time(micros: i64) -> bool {
     jiff::Timestamp::from_microsecond(micros).is_ok()
 }
 
+/// Reads the number of a commit, written as `#1234` or as `1234`.
+pub(crate) fn parse_seq_arg(text: &str) -> Result<u64> {
+    parse_seq(text, text.strip_prefix('#').unwrap_or(text))
+}
+
 fn parse_seq(text: &str, number: &str) -> Result<u64> {
     let digits_only = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     match number.parse::<u64>() {

@@ -15,6 +15,7 @@ mod session;
 mod span;
 mod suggest;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -34,10 +35,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("foldback: {error}");
-            if let Some(advice) = error.advice() {
-                eprintln!("foldback: {advice}");
-            }
+            let advice = error.advice().map(|advice| format!("foldback: {advice}\n"));
+            let message = format!("foldback: {error}\n{}", advice.unwrap_or_default());
+            // One write, so that no other process's words come between. If nobody can be told, the
+            // exit code still says it.
+            let _ = std::io::stderr().write_all(message.as_bytes());
             ExitCode::from(error.exit_code())
         }
     }

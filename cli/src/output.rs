@@ -166,6 +166,7 @@ impl Serialize for OrderedObject<'_> {
     }
 }
 
+/// A name as people read it: the unit of a length of time stands beside its number.
 fn heading(name: &str) -> String {
-    name.replace('_', " ")
+    name.strip_suffix("_micros").unwrap_or(name).replace('_', " ")
 }

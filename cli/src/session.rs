@@ -6,7 +6,7 @@ use std::time::Duration;
 use foldback::{Config, Database, Durability};
 
 use crate::config::{DurabilitySetting, Settings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::human::human_bytes;
 
 /// The engine's settings for what the user has set.
@@ -35,14 +35,21 @@ pub(crate) fn engine_config(settings: &Settings) -> Result<Config> {
     Ok(config)
 }
 
-/// Opens the database; what the opening had to mend is said on standard error.
-pub(crate) fn open(settings: &Settings) -> Result<Database> {
-    let database = Database::open(engine_config(settings)?)?;
+/// Opens the database, which is made only if the command may make one; what the opening had to mend
+/// is said on standard error.
+pub(crate) fn open(settings: &Settings, create_if_missing: bool) -> Result<Database> {
+    let config = foldback::Config { create_if_missing, ..engine_config(settings)? };
+    let database = Database::open(config).map_err(|error| match error {
+        // All that an opening can find invalid is its settings.
+        foldback::Error::Invalid(_) => Error::Setting(error),
+        _ => Error::Engine(error),
+    })?;
     let opening = database.opening();
     if opening.torn_bytes > 0 {
         eprintln!(
             "foldback: the last process ended in the middle of a write; {} of it were cut from the \
-             end of the log; no write that was acknowledged as synced is affected",
+             end of the log; as far as the log can tell, no write that was acknowledged as synced is \
+             among them",
             human_bytes(opening.torn_bytes)
         );
     }

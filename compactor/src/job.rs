@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use foldback_log_tier::history::FileKind;
+use foldback_log_tier::history::{COMMIT_INDEX_COMMITS_MAX, FileKind, ROW_GROUPS_MAX};
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::{Commit, Seq, TableId};
@@ -119,11 +119,23 @@ fn merge(inputs: JobInputs<'_>) -> Option<Job> {
     let mut runs: Vec<_> = deltas.chunk_by(alike).filter(|run| run.len() >= merge_fanout).collect();
     runs.sort_by_key(|run| tier(run[0], merge_fanout));
     let fits = |run: &&[&HistoryEntry]| {
-        let bytes: u64 = run.iter().take(merge_fanout).map(|delta| delta.bytes).sum();
-        bytes <= file_bytes_target
+        let run = &run[..merge_fanout];
+        let bytes: u64 = run.iter().map(|delta| delta.bytes).sum();
+        let commits = run[merge_fanout - 1].last.seq.0 - run[0].first.seq.0 + 1;
+        bytes <= file_bytes_target && commits <= COMMIT_INDEX_COMMITS_MAX && row_groups_fit(run)
     };
     let run = runs.into_iter().find(fits)?;
     Some(Job::Merge(run.iter().take(merge_fanout).map(|delta| (*delta).clone()).collect()))
+}
+
+/// Whether the merged delta of a run has few enough row groups: about as many as its parts, which
+/// each have at least one for each of their tables.
+fn row_groups_fit(run: &[&HistoryEntry]) -> bool {
+    let of_one = |delta: &&HistoryEntry| {
+        let last = delta.tables.last().map(|entry| entry.row_group_last);
+        last.map_or(0, |last| usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1))
+    };
+    run.iter().map(of_one).sum::<usize>() <= ROW_GROUPS_MAX
 }
 
 /// The size class of a delta: each is `fanout` times the one before.

@@ -13,6 +13,7 @@ mod network;
 mod publisher;
 mod rewrite;
 mod seal;
+mod waiting;
 
 pub use base::BaseWriter;
 pub use history_reader::{HistoryReader, RowGroupsOf};
@@ -22,3 +23,4 @@ pub use network::Network;
 pub use publisher::{Publisher, is_passing};
 pub use rewrite::{FoldInputs, Reading, fold, merge_deltas};
 pub use seal::seal;
+pub use waiting::wait_for;

@@ -32,7 +32,7 @@ impl Network {
     /// from one that drives another runtime.
     pub fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
         let task = self.handle().spawn(future);
-        match futures::executor::block_on(task) {
+        match crate::wait_for(task) {
             Ok(output) => output,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -12,21 +12,26 @@ use foldback_log_tier::{Commit, Error, Result, Timestamp, WriterId};
 pub struct Publisher {
     remote: RemoteLog,
     newest: RwLock<Arc<Manifest>>,
-    /// Held while a manifest is published, so that each builds on the one before.
-    turn: tokio::sync::Mutex<()>,
+    /// Held while a manifest is published, so that each builds on the one before; what may or may
+    /// not have been published last, as the bucket gave no clear answer.
+    turn: tokio::sync::Mutex<Option<Manifest>>,
     writer: WriterId,
 }
 
 impl Publisher {
-    /// Opens a new epoch on top of `newest` by publishing it anew: from here on every process of
-    /// an older epoch finds itself fenced when it publishes.
+    /// Opens a new epoch on top of `newest` by publishing it anew as `writer`: from here on every
+    /// process of an older epoch finds itself fenced when it publishes.
     ///
     /// # Errors
     ///
     /// [`Error::Fenced`] if another process opened one at the same time, [`Error::Store`] if the
     /// bucket can't be reached.
-    pub async fn open_epoch(remote: RemoteLog, newest: Manifest, now: Timestamp) -> Result<Self> {
-        let writer = WriterId::random();
+    pub async fn open_epoch(
+        remote: RemoteLog,
+        newest: Manifest,
+        writer: WriterId,
+        now: Timestamp,
+    ) -> Result<Self> {
         let opened = Manifest {
             number: newest.number + 1,
             epoch: newest.epoch + 1,
@@ -115,15 +120,43 @@ impl Publisher {
     }
 
     async fn publish(&self, now: Timestamp, change: impl FnOnce(&mut Manifest)) -> Result<()> {
-        let _turn = self.turn.lock().await;
+        let mut unsettled = self.turn.lock().await;
+        assert!(unsettled.is_none(), "what is unsettled is settled first");
         let mut next = Manifest::clone(&self.newest());
         next.number += 1;
         next.published = now;
         assert_eq!(next.writer, self.writer, "a publisher builds on its own manifests");
         change(&mut next);
-        self.remote.publish(&next).await?;
-        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        match self.remote.publish(&next).await {
+            Ok(()) => self.show(next),
+            Err(error) => {
+                if is_passing(&error) {
+                    *unsettled = Some(next);
+                }
+                return Err(error);
+            }
+        }
         Ok(())
+    }
+
+    /// Publishes again, byte for byte, a manifest that the bucket gave no clear answer to: it may
+    /// be there already, and another in its place would be taken for a rival's. Says whether there
+    /// was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`RemoteLog::publish`].
+    pub async fn settle(&self) -> Result<bool> {
+        let mut unsettled = self.turn.lock().await;
+        let Some(manifest) = unsettled.as_ref() else { return Ok(false) };
+        self.remote.publish(manifest).await?;
+        let manifest = unsettled.take().expect("it was just there");
+        self.show(manifest);
+        Ok(true)
+    }
+
+    fn show(&self, manifest: Manifest) {
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(manifest);
     }
 
     /// The bucket.
@@ -144,3 +177,6 @@ impl Publisher {
 pub fn is_passing(error: &Error) -> bool {
     matches!(error, Error::Store { .. })
 }
+
+#[cfg(test)]
+mod tests;

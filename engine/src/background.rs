@@ -62,7 +62,7 @@ struct Ask {
 
 /// Why a job failed.
 struct Failure {
-    error: Error,
+    error: Box<Error>,
     /// Whether what failed only keeps history tidy: then writing goes on.
     is_upkeep: bool,
 }
@@ -115,7 +115,7 @@ impl Background {
         let (reply, answer) = oneshot::channel();
         let asks = self.asks.as_ref().ok_or(Error::Closed)?;
         asks.send(Ask { until, reply }).map_err(|_| Error::Closed)?;
-        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))
+        foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))
     }
 }
 
@@ -145,7 +145,7 @@ fn run(work: &Work, segment_sealed: &Receiver<()>, asked: &Receiver<Ask>) {
         let trouble = done.as_ref().err().map(|failure| failure.error.to_string());
         *work.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
         if let Some(Ask { reply, .. }) = ask {
-            let _ = reply.send(done.map_err(|failure| failure.error));
+            let _ = reply.send(done.map_err(|failure| *failure.error));
         }
     }
 }
@@ -167,7 +167,7 @@ impl std::ops::Deref for Work {
 impl Work {
     /// Does one job after the other until there is none; answers an ask as soon as it is met.
     fn run_jobs(&self, ask: &mut Option<Ask>) -> Result<(), Failure> {
-        let no_upkeep = |error| Failure { error, is_upkeep: false };
+        let no_upkeep = |error| Failure { error: Box::new(error), is_upkeep: false };
         while let Some(job) = self.next_job().map_err(no_upkeep)? {
             let is_upkeep = matches!(job, Job::Merge(_) | Job::Fold(_));
             if let Some(met) = ask.take_if(|ask| is_upkeep && ask.until == Until::Sealed) {
@@ -175,8 +175,8 @@ impl Work {
             }
             match self.run_job(job) {
                 // It was left off because the database closes; nothing is lost by that.
-                Err(Error::Tier(TierError::Interrupted)) => return Ok(()),
-                done => done.map_err(|error| Failure { error, is_upkeep })?,
+                Err(Error::Tier(TierError::Interrupted)) if self.is_stopping() => return Ok(()),
+                done => done.map_err(|error| Failure { error: Box::new(error), is_upkeep })?,
             }
         }
         Ok(())
@@ -184,7 +184,7 @@ impl Work {
 
     /// How long to wait before the next try; `None` if there is none, as the database has halted.
     fn wait_after(&self, failure: &Failure, before: Option<Duration>) -> Option<Duration> {
-        let goes_on = match &failure.error {
+        let goes_on = match &*failure.error {
             Error::Tier(TierError::Fenced { .. }) => false,
             Error::Tier(error) => failure.is_upkeep || is_passing(error),
             _ => false,
@@ -196,6 +196,20 @@ impl Work {
         let wait = before.map_or(RETRY_WAIT_MIN, |wait| (wait * 2).min(RETRY_WAIT_MAX));
         tracing::warn!(error = %failure.error, retry_secs = wait.as_secs_f32(), "a job failed");
         Some(wait)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Acquire)
+    }
+
+    /// Publishes again what the bucket gave no clear answer to, before anything is decided anew.
+    fn settle(&self) -> Result<()> {
+        let publisher = Arc::clone(&self.publisher);
+        if self.network.run(async move { publisher.settle().await })? {
+            let sealed = self.publisher.newest().sealed.seq;
+            let _ = self.to_writer.send(Request::Trim { sealed });
+        }
+        Ok(())
     }
 
     fn run_job(&self, job: Job) -> Result<()> {
@@ -214,9 +228,10 @@ impl Work {
 
     fn next_job(&self) -> Result<Option<Job>> {
         self.health.check()?;
-        if self.shared.stopping.load(Ordering::Acquire) {
+        if self.is_stopping() {
             return Ok(None);
         }
+        self.settle()?;
         let segments = self.log.segments();
         let manifest = self.publisher.newest();
         let protected = |record: &crate::TableRecord| {
@@ -280,17 +295,23 @@ impl Work {
     /// bucket can restore of the catalog.
     fn write_base(&self, table: TableId) -> Result<()> {
         let view = self.present.view();
+        // Opened at once: from here on the rows are kept, whatever is flushed meanwhile.
+        let rows = view.range(table, &KeyRange::all())?;
         let (reply, answer) = oneshot::channel();
         self.to_writer.send(Request::Roll { reply }).map_err(|_| Error::Closed)?;
-        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))?;
+        foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))?;
         while let Some(Job::Seal(segment)) = self.next_job()? {
             self.seal(&segment)?;
+        }
+        if self.publisher.newest().sealed.seq < view.seq() {
+            // The database is being closed; the base is written after the next opening.
+            return Err(TierError::Interrupted.into());
         }
         let commit = self.commit(view.seq())?;
         let database = self.publisher.newest().database;
         let mut base = BaseWriter::new(database, table, commit, self.policy.file_bytes_target);
         let mut entries = Vec::new();
-        for row in view.range(table, &KeyRange::all())? {
+        for row in rows {
             let (key, value) = row?;
             let (seq, timestamp) = (commit.seq, commit.timestamp);
             // The present keeps no seqs, so a row is stamped with the commit that it is the state

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use foldback_log_tier::{Batch, Change, Commit, Event, TableId, Timestamp};
 use tokio::sync::oneshot;
 
-use crate::config::{BATCH_BYTES_MAX, Durability, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::config::{
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Durability, KEY_BYTES_MAX, VALUE_BYTES_MAX,
+};
 use crate::{Error, Result};
 
 /// The puts and deletes of one atomic write, over any number of tables.
@@ -78,6 +80,12 @@ impl WriteBatch {
             }
         }
         check_size("the batch", bytes_in_all, BATCH_BYTES_MAX)?;
+        let events = self.batch.events.len();
+        if events > BATCH_EVENTS_MAX {
+            return Err(Error::Invalid(format!(
+                "a batch of {events} events is too large, {BATCH_EVENTS_MAX} is the most"
+            )));
+        }
         Ok(self.batch)
     }
 }
@@ -125,7 +133,7 @@ impl CommitHandle {
     ///
     /// What the write failed with; after [`Error::Halted`] it may or may not have been kept.
     pub fn wait(self) -> Result<Commit> {
-        futures::executor::block_on(self)
+        foldback_compactor::wait_for(self)
     }
 }
 

@@ -16,6 +16,9 @@ pub const KEY_BYTES_MAX: usize = 4 * 1024;
 pub const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most bytes of keys and values in one batch.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most events in one batch: with what the log adds to each, 17 bytes, and [`BATCH_BYTES_MAX`] of
+/// keys and values, a batch still fits a frame.
+pub const BATCH_EVENTS_MAX: usize = 900_000;
 /// Longest table name, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
@@ -35,6 +38,8 @@ pub enum Durability {
 pub struct Config {
     /// The local directory: log, present, and the bucket where none is configured.
     pub directory: PathBuf,
+    /// Whether a database is made where there is none.
+    pub create_if_missing: bool,
     /// URL of the bucket, such as `s3://bucket/prefix`; `None` is `bucket` in the directory.
     pub bucket: Option<String>,
     /// How the bucket is reached.
@@ -61,6 +66,7 @@ impl Config {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
+            create_if_missing: true,
             bucket: None,
             remote: RemoteOptions::default(),
             durability: Durability::default(),
@@ -97,6 +103,11 @@ impl Config {
                     "setting {name} is {value}, it may be from {least} to {most} bytes"
                 )));
             }
+        }
+        let folds = self.policy.fold_ratio.is_finite() && self.policy.fold_ratio > 0.0;
+        if self.policy.merge_fanout < 2 || !folds {
+            let reason = "setting policy needs a merge_fanout of 2 or more, a fold_ratio over 0";
+            return Err(Error::Invalid(reason.to_owned()));
         }
         if self.segment_age_max.is_zero() {
             return Err(Error::Invalid("setting segment_age_max must be over zero".to_owned()));

@@ -153,7 +153,13 @@ impl Database {
         self.try_write(batch, options).unwrap_or_else(CommitHandle::failed)
     }
 
-    fn try_write(&self, batch: WriteBatch, options: WriteOptions) -> Result<CommitHandle> {
+    /// As [`Self::write`], but what can never be written is refused at once: so a caller that
+    /// hands over one batch after the other can stop at the first that is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`], [`Error::Invalid`]; [`Error::InFuture`] for a timestamp after now.
+    pub fn try_write(&self, batch: WriteBatch, options: WriteOptions) -> Result<CommitHandle> {
         let batch = batch.into_checked()?;
         if let Some(timestamp) = options.timestamp {
             self.check_not_future(timestamp)?;
@@ -222,7 +228,7 @@ impl Database {
     pub fn seal(&self) -> Result<Commit> {
         let (reply, answer) = oneshot::channel();
         self.inner.writer.send(Request::Roll { reply });
-        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))?;
+        foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))?;
         self.inner.background.seal_all()?;
         Ok(self.inner.publisher.newest().sealed)
     }
@@ -280,7 +286,12 @@ impl Database {
         match self.change_catalog(change, Some(Arc::clone(&tree)), timestamp) {
             Ok(_) => Ok(Table::new(self.clone(), id)),
             Err(error) => {
-                tree.doom();
+                // If the database has halted the commit may be in the log all the same: then the
+                // next opening decides, which removes what no live table owns.
+                match self.inner.health.halted() {
+                    Some(_) => tree.spare(),
+                    None => tree.doom(),
+                }
                 Err(error)
             }
         }
@@ -302,7 +313,7 @@ impl Database {
     ) -> Result<Commit> {
         let (reply, answer) = oneshot::channel();
         self.inner.writer.send(Request::Catalog { change, tree, timestamp, reply });
-        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed))
+        foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))
     }
 
     /// Refuses a commit stamped later than now: every later commit would have to carry that stamp.

@@ -62,6 +62,14 @@ pub enum Error {
         /// The latest instant that can be asked for.
         now: Timestamp,
     },
+    /// The commit asked for has not been made yet.
+    #[error("there is no commit #{asked} yet: the last is #{last}; nothing was read or changed")]
+    NoSuchCommit {
+        /// The commit asked for.
+        asked: Seq,
+        /// The last commit.
+        last: Seq,
+    },
     /// The request can't be right, whatever the state of the database.
     #[error("{0}; nothing was changed")]
     Invalid(String),
@@ -103,6 +111,15 @@ pub enum Error {
         theirs: DatabaseId,
         /// The database of the local directory.
         ours: DatabaseId,
+    },
+    /// The local directory holds no database, and none is to be made.
+    #[error(
+        "{directory} holds no database; nothing was changed; check its name, make a database there \
+         by creating a table, or bring one back from its bucket with `recover`"
+    )]
+    NoDatabase {
+        /// The local directory.
+        directory: String,
     },
     /// The local directory is empty, but the bucket is not.
     #[error(

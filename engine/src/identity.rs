@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use foldback_log_tier::fs::Fs;
-use foldback_log_tier::{DatabaseId, Error as TierError, names};
+use foldback_log_tier::{DatabaseId, Error as TierError, WriterId, names};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -32,11 +32,20 @@ pub(crate) struct Identity {
     /// URL of the bucket; `None` is the one in the directory itself.
     pub(crate) bucket: Option<String>,
     pub(crate) state: DirectoryState,
+    /// The writers that this directory published as last, or was about to: if the newest manifest
+    /// is of another, the database was recovered or copied elsewhere, and went on there.
+    pub(crate) writers: Vec<WriterId>,
 }
 
 impl Identity {
     pub(crate) fn new(database: DatabaseId, bucket: Option<String>, state: DirectoryState) -> Self {
-        Self { format: FORMAT, database, bucket, state }
+        Self { format: FORMAT, database, bucket, state, writers: Vec::new() }
+    }
+
+    /// The same, about to publish as `writer` on top of what `before` published.
+    pub(crate) fn about_to_publish(mut self, before: Option<WriterId>, writer: WriterId) -> Self {
+        self.writers = before.into_iter().chain([writer]).collect();
+        self
     }
 
     /// Reads the identity of a directory, `None` if it has none.

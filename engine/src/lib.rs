@@ -50,7 +50,8 @@ pub use batch::{CommitHandle, WriteBatch, WriteOptions};
 pub use catalog::{Lineage, ProtectionInterval, Retention, TableRecord};
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{
-    BATCH_BYTES_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX,
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX,
+    VALUE_BYTES_MAX,
 };
 pub use database::{Database, Opening, Recovery, Status};
 pub use error::{Error, Result};

@@ -223,6 +223,10 @@ impl Writer {
     fn receive(&self, queue: &Receiver<Request>) -> Result<Request, RecvTimeoutError> {
         let due = self.active_since.and_then(|since| since.checked_add(self.parts.segment_age_max));
         match due {
+            // A queue that is never empty must not put off what is due.
+            Some(due) if self.parts.health.halted().is_none() && due <= steady_now() => {
+                Err(RecvTimeoutError::Timeout)
+            }
             Some(due) if self.parts.health.halted().is_none() => queue.recv_deadline(due),
             _ => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }

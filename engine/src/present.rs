@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use foldback_log_tier::{CommittedBatch, Seq, TableId};
 
@@ -22,6 +23,8 @@ pub use view::{PresentView, Range, Row};
 
 use crate::{Error, Result};
 
+/// Longest wait for another thread before its health is looked at again.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 /// Name of the directory of a tree that is being made anew.
 const UNFINISHED: &str = "unfinished";
 
@@ -57,11 +60,17 @@ impl Signal {
         self.raised.notify_all();
     }
 
-    /// Returns once it has been raised more than `seen` times.
+    /// Returns once it has been raised more than `seen` times, or after a while: whoever waits must
+    /// look whether the thread that would raise it is still there.
     pub(crate) fn wait_past(&self, seen: u64) {
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         while *count <= seen {
-            count = self.raised.wait(count).unwrap_or_else(PoisonError::into_inner);
+            let (held, timeout) =
+                self.raised.wait_timeout(count, WAIT_MAX).unwrap_or_else(PoisonError::into_inner);
+            count = held;
+            if timeout.timed_out() {
+                return;
+            }
         }
     }
 }
@@ -200,8 +209,8 @@ impl Present {
         }
     }
 
-    /// The seq at or below which superseded events are of no use to any view.
-    pub(crate) fn watermark(&self) -> Seq {
+    /// The least seq that a view reads at, or can come to read at.
+    pub(crate) fn oldest_view(&self) -> Seq {
         let views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         views.keys().next().copied().unwrap_or_else(|| self.visible())
     }

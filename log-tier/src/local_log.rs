@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::fs::Fs;
 use crate::ids::RandomId;
 use crate::segment::{SegmentHeader, SegmentWriter, segment_path};
-use crate::{Commit, CommittedBatch, DatabaseId, Error, Result, Seq, Timestamp, frame};
+use crate::{Commit, CommittedBatch, DatabaseId, Error, Result, Seq, Timestamp, frame, names};
 
 mod opening;
 mod reader;
@@ -95,8 +95,9 @@ impl LocalLog {
         origin: Commit,
         options: LocalLogOptions,
     ) -> Result<(Self, LogOpening)> {
-        let firsts = opening::find_segments(&*fs, directory)?;
+        let (firsts, removed) = opening::find_segments(&*fs, directory)?;
         let (sealed, active, opening) = if firsts.is_empty() {
+            opening::check_none_was_removed(directory, removed)?;
             let salt = random_salt();
             let header = SegmentHeader { database, salt, before: origin, previous: Seq::ZERO };
             let max = options.segment_bytes_max;
@@ -104,6 +105,8 @@ impl LocalLog {
             (Vec::new(), active, LogOpening::default())
         } else {
             let (sealed, mut last) = opening::read_chain(&*fs, directory, database, &firsts)?;
+            let oldest = sealed.first().map_or(last.header().first(), |info| info.first);
+            opening::check_oldest(&*fs, directory, (database, oldest), removed)?;
             let (active, opening) = opening::resume(&mut last, options)?;
             (sealed, active, opening)
         };
@@ -193,15 +196,32 @@ impl LocalLog {
     /// When a file can't be removed; the segments that are left can still be read and the log
     /// still be written.
     pub fn remove_through(&mut self, last: Seq) -> Result<u64> {
+        let through = self.sealed.iter().map(|info| info.last).take_while(|end| *end <= last);
+        let Some(through) = through.last() else { return Ok(0) };
+        self.note_removal(through)?;
         let mut removed = 0;
         // Oldest first, and each durable before the next: a crash never leaves a hole.
-        while let Some(oldest) = self.sealed.first().filter(|oldest| oldest.last <= last) {
+        while let Some(oldest) = self.sealed.first().filter(|oldest| oldest.last <= through) {
             self.fs.remove(&segment_path(&self.directory, oldest.first))?;
             self.sealed.remove(0);
             self.fs.sync_directory(&self.directory)?;
             removed += 1;
         }
         Ok(removed)
+    }
+
+    /// Writes down, durably, that segments up to `through` are not needed any more.
+    fn note_removal(&self, through: Seq) -> Result<()> {
+        let notes = self.fs.list(&self.directory)?;
+        let notes: Vec<_> = notes.iter().filter_map(|name| names::parse_removed(name)).collect();
+        if !notes.contains(&through) {
+            self.fs.create(&self.directory.join(names::removed(through)))?.sync()?;
+            self.fs.sync_directory(&self.directory)?;
+        }
+        for older in notes.into_iter().filter(|note| *note < through) {
+            self.fs.remove(&self.directory.join(names::removed(older)))?;
+        }
+        Ok(())
     }
 
     /// A reader of this log's segments, for any thread.

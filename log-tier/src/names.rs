@@ -26,6 +26,7 @@ pub const HISTORY_PREFIX: &str = "history";
 pub const PROBE_PREFIX: &str = "probe";
 
 const SEGMENT_SUFFIX: &str = ".segment";
+const REMOVED_SUFFIX: &str = ".removed";
 const MANIFEST_SUFFIX: &str = ".json";
 const HISTORY_SUFFIX: &str = ".parquet";
 const NUMBER_DIGITS: usize = 20;
@@ -40,6 +41,19 @@ pub fn segment(first: Seq) -> String {
 #[must_use]
 pub fn parse_segment(name: &str) -> Option<Seq> {
     parse_number(name.strip_suffix(SEGMENT_SUFFIX)?).map(Seq)
+}
+
+/// The name of the empty file that says that segments up to commit `last` were removed as they
+/// were no longer needed: one that is missing after it was lost.
+#[must_use]
+pub fn removed(last: Seq) -> String {
+    format!("{:020}{REMOVED_SUFFIX}", last.0)
+}
+
+/// The commit up to which segments were removed, if this is the name of a file that says so.
+#[must_use]
+pub fn parse_removed(name: &str) -> Option<Seq> {
+    parse_number(name.strip_suffix(REMOVED_SUFFIX)?).map(Seq)
 }
 
 /// The object name of manifest `number`.

@@ -8,8 +8,8 @@ use super::Screen;
 use crate::arguments::{BenchCommand, GrowthArgs};
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::output::Cell;
 use crate::output::progress::{Progress, ProgressUnit};
+use crate::output::{Cell, OutputFormat};
 
 pub(super) fn run(
     command: BenchCommand,
@@ -35,7 +35,7 @@ fn show_growth(arguments: &GrowthArgs, settings: &Settings, screen: &mut Screen)
         value_bytes: arguments.value_bytes,
         updates_per_key: arguments.history.clone(),
         segment_bytes_max: arguments.segment_bytes_max,
-        restores: arguments.restores,
+        restores: usize::from(arguments.restores),
         seed: arguments.seed,
     };
     let total = u64::try_from(arguments.history.len()).unwrap_or(u64::MAX);
@@ -48,7 +48,7 @@ fn show_growth(arguments: &GrowthArgs, settings: &Settings, screen: &mut Screen)
         "restore_bytes",
         "restore_requests",
         "restore_files",
-        "restore_median",
+        "restore_median_micros",
         "history_bytes",
         "uploaded_bytes",
     ];
@@ -66,18 +66,24 @@ fn show_growth(arguments: &GrowthArgs, settings: &Settings, screen: &mut Screen)
         ])?;
     }
     list.finish()?;
-    screen.note(&summary(&rows))
+    compare(&rows, screen)
 }
 
-/// Each row in terms of the first.
-fn summary(rows: &[GrowthRow]) -> String {
+/// Prints each row in terms of the first.
+fn compare(rows: &[GrowthRow], screen: &mut Screen) -> Result<()> {
     let names: Vec<_> = rows.iter().map(|row| format!("{}x", row.updates_per_key)).collect();
-    format!(
-        "growth {}: bytes {}, seconds {}",
-        names.join(" "),
-        ratios(rows, |row| row.bytes_read),
-        ratios(rows, |row| row.micros)
-    )
+    let (names, bytes) = (names.join(" "), ratios(rows, |row| row.bytes_read));
+    let seconds = ratios(rows, |row| row.micros);
+    match screen.format() {
+        OutputFormat::Json => screen.record(&[
+            ("growth", Cell::text(Some(names))),
+            ("bytes_ratios", Cell::text(Some(bytes))),
+            ("seconds_ratios", Cell::text(Some(seconds))),
+        ]),
+        OutputFormat::Table => {
+            screen.note(&format!("growth {names}: bytes {bytes}, seconds {seconds}"))
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "two digits of a ratio are shown")]

@@ -14,7 +14,7 @@ use super::Screen;
 use super::import::Import;
 use crate::arguments::{DemoArgs, MakingArgs};
 use crate::error::{Error, Result};
-use crate::human::{human_bytes, human_duration};
+use crate::human::{counted, human_bytes, human_duration};
 use crate::output::progress::{Progress, ProgressUnit};
 use crate::output::{Cell, OutputFormat};
 use crate::picture::{
@@ -48,6 +48,8 @@ struct Demo {
 /// How one restore went.
 struct Outcome {
     check: Check,
+    /// The commit that was restored.
+    seq: Seq,
     matches: bool,
 }
 
@@ -145,7 +147,7 @@ impl Demo {
         let mut found = rows_of(database, name)?;
         found.values_mut().for_each(|value| self.source.comparable(value));
         let matches = found == self.expected(check)?;
-        let files = plan.files().count();
+        let files = u64::try_from(plan.files().count()).unwrap_or(u64::MAX);
         match self.screen.format() {
             OutputFormat::Json => self.screen.record(&[
                 ("target", Cell::text(Some(check.target.to_string()))),
@@ -153,21 +155,22 @@ impl Demo {
                 ("seq", Cell::Seq(restored.target.seq)),
                 ("rows", Cell::Count(restored.rows)),
                 ("bytes_planned", Cell::Bytes(plan.bucket_bytes())),
-                ("took", Cell::Duration(micros)),
+                ("took_micros", Cell::Duration(micros)),
                 ("matches", Cell::Flag(matches)),
             ])?,
             OutputFormat::Table => self.say(&format!(
-                "{:<34} {:<34} #{:<6} {:>6} rows, plan: {files} files {:>9}, {:>8}  {}",
+                "{:<34} {:<34} #{:<6} {:>6} rows, plan: {:<7} {:>9}, {:>8}  {}",
                 check.target.to_string(),
                 check.about,
                 restored.target.seq.0,
                 restored.rows,
+                counted(files, "file"),
                 human_bytes(plan.bucket_bytes()),
                 human_duration(micros),
                 if matches { "match" } else { "DIFFERS" }
             ))?,
         }
-        Ok(Outcome { check: check.clone(), matches })
+        Ok(Outcome { check: check.clone(), seq: restored.target.seq, matches })
     }
 
     /// What the oracle says: the history's own state, and what the demo wrote on top.
@@ -219,9 +222,9 @@ impl Demo {
         let marks: Vec<_> = outcomes
             .iter()
             .filter_map(|outcome| {
-                let (seq, instant) = outcome.check.position(&self.commits)?;
+                let instant = outcome.check.position(&self.commits)?;
                 let label = outcome.check.about.clone();
-                Some(TimelineMark { seq, instant, label })
+                Some(TimelineMark { seq: outcome.seq, instant, label })
             })
             .collect();
         let (seals, bases) = (&self.seals, &[]);

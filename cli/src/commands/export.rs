@@ -36,7 +36,7 @@ fn write_rows(
         return write_all(rows, stdout, export.base64, format);
     };
     if path.exists() {
-        return Err(Error::usage(format!(
+        return Err(Error::Refused(format!(
             "{} exists already; nothing was changed; name a file that does not",
             path.display()
         )));

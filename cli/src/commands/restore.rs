@@ -44,7 +44,7 @@ pub(super) fn restore(
         ("restored_to", Cell::Instant(restored.target.timestamp)),
         ("rows", Cell::Count(restored.rows)),
         ("bytes", Cell::Bytes(restored.bytes)),
-        ("took", Cell::Duration(micros)),
+        ("took_micros", Cell::Duration(micros)),
     ])
 }
 

@@ -29,7 +29,7 @@ fn committed(session: &mut Session, commit: Commit) -> Result<()> {
 pub(super) fn get(session: &mut Session, table: &str, key: &str) -> Result<()> {
     let value = session.database.table(table)?.get(key.as_bytes())?;
     let value = value.ok_or_else(|| {
-        Error::NotFound(format!("table {table} has no key {:?}", printable_bytes(key.as_bytes())))
+        Error::Refused(format!("table {table} has no key {:?}", printable_bytes(key.as_bytes())))
     })?;
     match session.screen.format() {
         OutputFormat::Json => session.screen.record(&[

@@ -4,7 +4,7 @@ use foldback::Database;
 
 use super::{Screen, Session};
 use crate::config::Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::Cell;
 use crate::session::engine_config;
 
@@ -34,7 +34,7 @@ pub(super) fn status(session: &mut Session) -> Result<()> {
     let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
     let behind = match status.sealed.seq {
         sealed if sealed == status.tip.seq => Cell::Duration(0),
-        foldback::Seq::ZERO => Cell::Empty,
+        foldback::Seq::ZERO => Cell::Never,
         _ => Cell::Duration(status.tip.timestamp.0.abs_diff(status.sealed.timestamp.0)),
     };
     let time = |commit: foldback::Commit| match commit.seq {
@@ -49,7 +49,7 @@ pub(super) fn status(session: &mut Session) -> Result<()> {
         ("sealed_seq", Cell::Seq(status.sealed.seq)),
         ("sealed_timestamp", time(status.sealed)),
         ("unsealed_commits", Cell::Count(status.tip.seq.0 - status.sealed.seq.0)),
-        ("sealed_behind", behind),
+        ("sealed_behind_micros", behind),
         ("tables", count(status.tables)),
         ("protected_tables", count(status.protected_tables)),
         ("segments", count(status.segments)),
@@ -65,14 +65,23 @@ pub(super) fn status(session: &mut Session) -> Result<()> {
 
 pub(super) fn recover(settings: &Settings, mut screen: Screen) -> Result<()> {
     settings.require_bucket()?;
-    let recovery = Database::recover(engine_config(settings)?)?;
+    let config = engine_config(settings)?;
+    // Into an empty directory, all that can be invalid is the settings.
+    let is_empty =
+        std::fs::read_dir(&config.directory).is_ok_and(|mut files| files.next().is_none());
+    let is_free = is_empty || !config.directory.exists();
+    let recovery = Database::recover(config).map_err(|error| match error {
+        foldback::Error::Invalid(_) if is_free => Error::Setting(error),
+        _ => Error::Engine(error),
+    })?;
     let status = recovery.database.status();
+    let lost_tables = Some(recovery.lost_tables.join(", ")).filter(|names| !names.is_empty());
     screen.record(&[
         ("database", Cell::text(Some(status.database.to_string()))),
         ("recovered_to_seq", Cell::Seq(recovery.recovered_to.seq)),
         ("recovered_to", Cell::Instant(recovery.recovered_to.timestamp)),
         ("tables", Cell::Count(u64::try_from(status.tables).unwrap_or(u64::MAX))),
-        ("lost_tables", Cell::text(Some(recovery.lost_tables.join(", ")))),
+        ("lost_tables", Cell::text(lost_tables)),
         ("epoch", Cell::Count(status.epoch)),
     ])?;
     screen.flush()?;

@@ -141,7 +141,7 @@ fn a_named_file_must_be_there() {
     let arguments =
         SettingsArgs { config: Some(PathBuf::from("/nowhere/x.toml")), ..SettingsArgs::default() };
     let error = Settings::load(&arguments, |_| false).expect_err("it is absent").to_string();
-    assert!(error.starts_with("cannot open configuration file /nowhere/x.toml: "), "{error}");
+    assert!(error.starts_with("cannot read configuration file /nowhere/x.toml: "), "{error}");
 }
 
 #[test]

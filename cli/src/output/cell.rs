@@ -16,6 +16,8 @@ const VALUE_CHARACTERS_MAX: usize = 96;
 pub(crate) enum Cell {
     /// Nothing to say: `-` in a table, null in JSON.
     Empty,
+    /// What has not happened yet: `never` in a table, null in JSON.
+    Never,
     /// Words, such as a name.
     Text(String),
     /// True or false: yes or no in a table.
@@ -26,7 +28,7 @@ pub(crate) enum Cell {
     Seq(Seq),
     /// A size in bytes.
     Bytes(u64),
-    /// A length of time in microseconds.
+    /// A length of time in microseconds. The names of such fields end in `_micros`.
     Duration(u64),
     /// An instant: RFC 3339 in both forms.
     Instant(Timestamp),
@@ -46,6 +48,7 @@ impl Cell {
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Empty => "-".to_owned(),
+            Self::Never => "never".to_owned(),
             Self::Text(text) => printable_text(text),
             Self::Flag(true) => "yes".to_owned(),
             Self::Flag(false) => "no".to_owned(),
@@ -68,7 +71,7 @@ impl Cell {
 impl Serialize for Cell {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Empty => serializer.serialize_none(),
+            Self::Empty | Self::Never => serializer.serialize_none(),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Seq(seq) => serializer.serialize_u64(seq.0),

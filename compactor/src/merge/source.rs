@@ -52,7 +52,7 @@ impl RowGroupFeed {
             return Ok(None);
         }
         self.left -= 1;
-        match futures::executor::block_on(self.groups.recv()) {
+        match crate::wait_for(self.groups.recv()) {
             Some(group) => group.map(Some),
             None => Err(Error::Interrupted),
         }

@@ -64,6 +64,15 @@ pub(super) fn match_bucket(
         (_, Some(theirs)) if theirs != ours => {
             Err(Error::ForeignBucket { bucket, directory, theirs, ours })
         }
+        (DirectoryState::Ready, Some(_)) if went_on_elsewhere(&identity, newest) => {
+            Err(Error::Lost(format!(
+                "the newest manifest in bucket {bucket} was not published from {directory}: \
+                 database {ours} was recovered or copied to another place, and went on there; \
+                 nothing was changed; go on with that copy, or run `recover` into an empty \
+                 directory, which then takes over; commits that only this directory holds are not \
+                 in the bucket"
+            )))
+        }
         (DirectoryState::Ready, None) => Err(Error::Lost(format!(
             "bucket {bucket} holds no history, but {directory} holds database {ours}, whose \
              history was there before; nothing was changed; check the bucket's name and prefix"
@@ -75,6 +84,11 @@ pub(super) fn match_bucket(
             Ok(identity)
         }
     }
+}
+
+/// Whether another directory has published since this one last did.
+fn went_on_elsewhere(identity: &Identity, newest: Option<&Manifest>) -> bool {
+    newest.is_some_and(|manifest| !identity.writers.contains(&manifest.writer))
 }
 
 #[cfg(test)]

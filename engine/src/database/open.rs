@@ -8,7 +8,7 @@ use foldback_log_tier::fs::{Fs, FsLock, OsFs};
 use foldback_log_tier::local_log::{LocalLog, LocalLogOptions};
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::{BucketUrl, RemoteLog};
-use foldback_log_tier::{Commit, DatabaseId, names};
+use foldback_log_tier::{Commit, DatabaseId, WriterId, names};
 
 use super::create::{Place, bucket_url, match_bucket};
 use super::replay::{Rebuild, Replayed, replay};
@@ -25,6 +25,9 @@ use crate::{Error, Result, TableRecord};
 pub(super) fn open(config: Config) -> Result<Database> {
     config.check()?;
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    if !config.create_if_missing && !config.directory.join(names::IDENTITY).exists() {
+        return Err(no_database(&config));
+    }
     let place = Place::lock(&*fs, &config)?;
     let recorded = Identity::read(&*fs, &config.directory)?;
     let url = bucket_url(&config, recorded.as_ref())?;
@@ -36,15 +39,37 @@ pub(super) fn open(config: Config) -> Result<Database> {
     let remote = reach(&network, &url, &config)?;
     let newest = newest_manifest(&network, &remote)?;
     let identity = match_bucket(&config, &url, recorded, newest.as_ref())?;
+    probe(&network, &remote)?;
+    let (before, writer) = (newest.as_ref().map(|newest| newest.writer), WriterId::random());
+    let identity = identity.about_to_publish(before, writer);
     identity.write(&*fs, &config.directory)?;
     let ready = Identity { state: DirectoryState::Ready, ..identity.clone() };
     let directory = config.directory.clone();
     let ground_fs = Arc::clone(&fs);
-    let (database, lost) =
-        start(Ground { config, fs, place, url, network, remote, newest, identity })?;
+    let ground = Ground { config, fs, place, url, network, remote, newest, identity, writer };
+    let (database, lost) = start(ground)?;
     assert!(lost.is_empty(), "only a recovery may lose tables");
     ready.write(&*ground_fs, &directory)?;
     Ok(database)
+}
+
+/// Why there is no database to open: the bucket may hold one that is to be recovered. Nothing is
+/// made or changed to find out.
+fn no_database(config: &Config) -> Error {
+    let directory = config.directory.display().to_string();
+    let newest = || -> Result<Option<Error>> {
+        let url = bucket_url(config, None)?;
+        if url.is_missing_directory() {
+            return Ok(None);
+        }
+        let network = start_network()?;
+        let newest = newest_manifest(&network, &reach(&network, &url, config)?)?;
+        Ok(match_bucket(config, &url, None, newest.as_ref()).err())
+    };
+    match newest() {
+        Ok(None) => Error::NoDatabase { directory },
+        Ok(Some(error)) | Err(error) => error,
+    }
 }
 
 /// Everything that is known once directory and bucket are matched.
@@ -57,6 +82,7 @@ pub(super) struct Ground {
     pub(super) remote: RemoteLog,
     pub(super) newest: Option<Manifest>,
     pub(super) identity: Identity,
+    pub(super) writer: WriterId,
 }
 
 pub(super) fn start_network() -> Result<Network> {
@@ -65,15 +91,16 @@ pub(super) fn start_network() -> Result<Network> {
     })
 }
 
-/// Connects to the bucket, and makes sure that its conditional puts work.
+/// Connects to the bucket.
 pub(super) fn reach(network: &Network, url: &BucketUrl, config: &Config) -> Result<RemoteLog> {
     let (url, options) = (url.clone(), config.remote.clone());
-    let connected = network.run(async move {
-        let remote = RemoteLog::connect(&url, &options).await?;
-        remote.probe().await?;
-        Ok::<_, foldback_log_tier::Error>(remote)
-    });
-    Ok(connected?)
+    Ok(network.run(async move { RemoteLog::connect(&url, &options).await })?)
+}
+
+/// Makes sure that the bucket's conditional puts work.
+pub(super) fn probe(network: &Network, remote: &RemoteLog) -> Result<()> {
+    let remote = remote.clone();
+    Ok(network.run(async move { remote.probe().await })?)
 }
 
 pub(super) fn newest_manifest(network: &Network, remote: &RemoteLog) -> Result<Option<Manifest>> {
@@ -84,14 +111,14 @@ pub(super) fn newest_manifest(network: &Network, remote: &RemoteLog) -> Result<O
 /// Opens the log, an epoch, and the present, and starts the threads. Returns also the tables that
 /// could not be brought back, of which there are none unless the directory is recovered.
 pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
-    let Ground { config, fs, place, url, network, remote, newest, identity } = ground;
+    let Ground { config, fs, place, url, network, remote, newest, identity, writer } = ground;
     let manifest = newest.unwrap_or_else(|| Manifest::empty(identity.database));
     let (log, torn_bytes) = open_log(&fs, &config, &manifest, &identity)?;
     check_log_meets_history(&config, &log, &manifest)?;
 
     let (epoch_remote, now) = (remote.clone(), config.clock.now());
-    let opened =
-        network.run(async move { Publisher::open_epoch(epoch_remote, manifest, now).await });
+    let opened = network
+        .run(async move { Publisher::open_epoch(epoch_remote, manifest, writer, now).await });
     let publisher = Arc::new(opened?);
     let network = Arc::new(network);
     let history = Arc::new(HistoryReader::new(remote, identity.database));
@@ -198,7 +225,8 @@ fn open_log(
 ) -> Result<(LocalLog, u64)> {
     let directory = config.directory.join(names::LOG_DIRECTORY);
     fs.create_directory(&directory)?;
-    if identity.state == DirectoryState::Ready && fs.list(&directory)?.is_empty() {
+    let holds_segments = fs.list(&directory)?.iter().any(|n| names::parse_segment(n).is_some());
+    if identity.state == DirectoryState::Ready && !holds_segments {
         return Err(Error::Lost(format!(
             "{} holds no segment, although its database had been opened before; commits that were \
              not sealed are gone with it; nothing was changed; run `recover` into an empty \

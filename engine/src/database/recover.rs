@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use foldback_log_tier::fs::{Fs, OsFs};
-use foldback_log_tier::{Commit, names};
+use foldback_log_tier::{Commit, WriterId, names};
 
 use super::Database;
 use super::create::{Place, bucket_url};
-use super::open::{Ground, newest_manifest, reach, start, start_network};
+use super::open::{Ground, newest_manifest, probe, reach, start, start_network};
 use crate::catalog::CatalogChange;
 use crate::config::Config;
 use crate::identity::{DirectoryState, Identity};
@@ -46,7 +46,10 @@ pub(super) fn recover(config: Config) -> Result<Recovery> {
     let newest = newest_manifest(&network, &remote)?.ok_or_else(nothing_there)?;
     let recovered_to = newest.sealed;
     let recovering = DirectoryState::Recovering;
-    let mut identity = Identity::new(newest.database, config.bucket.clone(), recovering);
+    probe(&network, &remote)?;
+    let writer = WriterId::random();
+    let mut identity = Identity::new(newest.database, config.bucket.clone(), recovering)
+        .about_to_publish(Some(newest.writer), writer);
     identity.write(&*fs, &config.directory)?;
     let ground = Ground {
         config: config.clone(),
@@ -57,6 +60,7 @@ pub(super) fn recover(config: Config) -> Result<Recovery> {
         remote,
         newest: Some(newest),
         identity: identity.clone(),
+        writer,
     };
     let (database, lost) = start(ground)?;
     for record in &lost {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use foldback_compactor::{HistoryReader, Network};
 use foldback_log_tier::local_log::LocalLog;
 use foldback_log_tier::manifest::Manifest;
-use foldback_log_tier::{CommittedBatch, KeyRange, Seq, TableId};
+use foldback_log_tier::{Change, CommittedBatch, Event, KeyRange, Seq, TableId};
 
 use crate::catalog::Catalog;
 use crate::identity::DirectoryState;
@@ -41,6 +42,7 @@ pub(super) fn replay(
     let (tree, rebuilt) = rebuild.open_or_rebuild_catalog(state)?;
     rebuilt_tables.extend(rebuilt);
     let position = tree.position()?.unwrap_or(Seq::ZERO);
+    check_not_ahead(log, "the catalog", position)?;
     positions.insert(TableId::CATALOG, position);
     let mut catalog = Catalog::default();
     for row in tree.range(&KeyRange::all(), Seq::MAX) {
@@ -70,6 +72,7 @@ pub(super) fn replay(
         let (tree, rebuilt) = rebuild.open_or_rebuild(record)?;
         rebuilt_tables.extend(rebuilt);
         let position = tree.position()?.unwrap_or(Seq::ZERO).max(record.created.seq);
+        check_not_ahead(log, &record.name, position)?;
         positions.insert(record.id, position);
         present.serve(tree);
     }
@@ -92,6 +95,7 @@ fn replay_trees(
     let (mut commits, mut unflushed_bytes) = (0, 0);
     each_commit_after(log, first, |mut committed| {
         let seq = committed.commit.seq;
+        committed.batch.events.iter_mut().for_each(own);
         let missing = |table: TableId| positions.get(&table).is_some_and(|at| *at < seq);
         committed.batch.events.retain(|event| missing(event.table));
         if committed.batch.events.is_empty() {
@@ -104,12 +108,33 @@ fn replay_trees(
             unflushed_bytes = 0;
             for tree in present.trees() {
                 tree.seal_memtable(seq);
-                tree.flush(seq)?;
+                tree.flush(|| seq)?;
             }
         }
         Ok(())
     })?;
     Ok(commits)
+}
+
+/// Refuses a log that ends before what a tree has flushed: commits were lost from its end, and new
+/// ones would take their numbers.
+fn check_not_ahead(log: &LocalLog, name: &str, position: Seq) -> Result<()> {
+    let tip = log.tip().seq;
+    match position <= tip {
+        true => Ok(()),
+        false => Err(Error::Lost(format!(
+            "the log ends at seq {tip}, but the present of {name} holds commits up to seq \
+             {position}: the newest segments are missing; nothing was changed; bring them back, or \
+             run `recover` into an empty directory to get back what was sealed"
+        ))),
+    }
+}
+
+/// Copies a value out of the log's read buffer, which would be kept with it.
+fn own(event: &mut Event) {
+    if let Change::Put(value) = &mut event.change {
+        *value = Bytes::copy_from_slice(value);
+    }
 }
 
 /// Reads the commits of the log after `position`, in order.

@@ -52,17 +52,20 @@ impl Database {
 
     /// The one commit that a target comes to, and the commit after it.
     ///
-    /// An instant that is restorable stays what it is: once it was asked for, no later commit is
-    /// stamped at it or before it.
+    /// An instant that was asked for stays what it is: until the database is closed, no later
+    /// commit is stamped at it or before it, whatever the clock does.
     ///
     /// # Errors
     ///
     /// [`Error::OutsideWindow`], [`Error::InFuture`], [`Error::NotProtected`],
     /// [`Error::TableNotFound`].
     pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
-        let record = self.protected(name)?;
+        self.protected(name)?;
         self.close(target)?;
-        again_if_gone(|| self.resolve_at(&record, target, &self.moment()))
+        again_if_gone(|| {
+            let moment = self.moment();
+            self.resolve_at(&self.protected(name)?, target, &moment)
+        })
     }
 
     /// What a restore of the table's state at a target would read.
@@ -72,10 +75,12 @@ impl Database {
     /// As [`Self::resolve`]; [`Error::Lost`] if a piece of history is missing; [`Error::Tier`] if
     /// the bucket is out of reach or damaged.
     pub fn plan(&self, name: &str, target: Target, selection: &Selection) -> Result<RestorePlan> {
-        let record = self.protected(name)?;
+        self.protected(name)?;
         self.close(target)?;
         again_if_gone(|| {
             let moment = self.moment();
+            // Read after the moment: a later record tells no less of the commits up to its tip.
+            let record = self.protected(name)?;
             let resolved = self.resolve_at(&record, target, &moment)?;
             self.plan_at(&record, resolved.commit, selection, &moment)
         })
@@ -178,7 +183,7 @@ impl Database {
         }
         let (reply, answer) = oneshot::channel();
         self.inner.writer.send(Request::CloseInstant { at, reply });
-        futures::executor::block_on(answer).unwrap_or(Err(Error::Closed)).map(drop)
+        foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed)).map(drop)
     }
 
     fn moment(&self) -> Moment {
@@ -215,9 +220,8 @@ impl Database {
             Target::Latest => Some(moment.tip),
             Target::At(at) => timeline.at_or_before(at)?,
             Target::Before(before) => timeline.at_or_before(before.saturating_add_micros(-1))?,
-            Target::Seq(seq) if seq > moment.tip.seq => {
-                let asked = format!("#{seq}, which is after the last commit, #{}", moment.tip.seq);
-                return Err(Error::InFuture { asked, now: moment.now });
+            Target::Seq(asked) if asked > moment.tip.seq => {
+                return Err(Error::NoSuchCommit { asked, last: moment.tip.seq });
             }
             Target::Seq(seq) => timeline.get(seq)?,
         };

@@ -44,7 +44,7 @@ fn run(present: &Present, stopped: &AtomicBool, health: &Health) {
         let waiting = present.trees().into_iter().filter(|tree| tree.has_sealed());
         let mut flushed = false;
         for tree in waiting {
-            if let Err(error) = tree.flush(present.watermark()) {
+            if let Err(error) = tree.flush(|| present.oldest_view()) {
                 health.halt(error.to_string());
                 // Writers that wait for room must see that none will come.
                 present.flushing.raise();

@@ -75,6 +75,8 @@ pub(crate) struct TableTree {
 struct Unflushed {
     active: Option<Seq>,
     sealed: Option<Seq>,
+    /// The commit at which the memtable that was sealed last ends.
+    reaches: Seq,
 }
 
 impl std::fmt::Debug for TableTree {
@@ -170,25 +172,38 @@ impl TableTree {
         self.tree.sealed_memtable_count() > 0
     }
 
-    /// Seals the memtable between two commits: all up to `position` are applied, and durable in
-    /// the log. Nothing happens if it is empty.
+    /// Seals the memtable between two commits: all up to `position` are applied, visible, and
+    /// durable in the log. Nothing happens if it is empty, or if one waits to be flushed already:
+    /// so whoever flushes knows how far what it flushes reaches.
     pub(crate) fn seal_memtable(&self, position: Seq) {
         let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_sealed() {
+            return;
+        }
         let Some(first) = unflushed.active.take() else { return };
         assert!(first <= position, "memtable of table {} sealed at {position}", self.id);
         self.tree.insert(POSITION_KEY, position.0.to_le_bytes(), SEQNO_BASE + position.0);
         self.tree.rotate_memtable();
         self.memtable_bytes.store(0, Ordering::Release);
         unflushed.sealed.get_or_insert(first);
+        unflushed.reaches = position;
     }
 
-    /// Writes the sealed memtables to disk, and compacts. Events that were superseded at or below
-    /// `watermark` are dropped on the way.
-    pub(crate) fn flush(&self, watermark: Seq) -> Result<()> {
-        let threshold = SEQNO_BASE + watermark.0;
+    /// Writes the sealed memtable to disk, and compacts. What was superseded is dropped on the way,
+    /// unless a view reads below what is rewritten.
+    ///
+    /// lsm-tree drops an event below its threshold even if the one that supersedes it is above, as
+    /// its own readers of old states read old structures. Ours read the newest. So the threshold is
+    /// the end of what is rewritten if every view lies at or above that, and nothing otherwise.
+    pub(crate) fn flush(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
+        let reaches = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).reaches;
+        let threshold = || match oldest_view() >= reaches {
+            true => SEQNO_BASE + reaches.0,
+            false => 0,
+        };
         {
             let lock = self.tree.get_flush_lock();
-            self.tree.flush(&lock, threshold).map_err(self.failed("flushed"))?;
+            self.tree.flush(&lock, threshold()).map_err(self.failed("flushed"))?;
         }
         {
             // A memtable that was sealed meanwhile keeps the older `sealed`: too low is safe.
@@ -199,7 +214,7 @@ impl TableTree {
         }
         let strategy =
             lsm_tree::compaction::Leveled::default().with_table_target_size(TABLE_BYTES_TARGET);
-        self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))
+        self.tree.compact(Arc::new(strategy), threshold()).map_err(self.failed("compacted"))
     }
 
     /// Loads a sorted state into this tree, which is new and empty, durably. Returns the number of

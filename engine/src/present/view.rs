@@ -12,7 +12,8 @@ use crate::Result;
 /// A key and its value.
 pub type Row = (Bytes, Bytes);
 
-/// All tables as of one commit. What it can see is kept while it, or a [`Range`] of it, lives.
+/// All tables as of one commit. What it can see is kept while it lives; a [`Range`] keeps what it
+/// reads.
 #[derive(Clone, Debug)]
 pub struct PresentView {
     hold: Arc<Hold>,
@@ -58,15 +59,15 @@ impl PresentView {
     ///
     /// [`crate::Error::TableNotFound`] if the table is not live.
     pub fn range(&self, table: TableId, keys: &KeyRange) -> Result<Range> {
+        // The range keeps what it reads by itself, and so needs the view no longer.
         let rows = self.hold.present.tree(table)?.range(keys, self.hold.seq);
-        Ok(Range { rows, _hold: Arc::clone(&self.hold) })
+        Ok(Range { rows })
     }
 }
 
 /// The rows of a range of keys; an item is an error if the tree can't be read.
 pub struct Range {
     rows: TreeRange,
-    _hold: Arc<Hold>,
 }
 
 impl std::fmt::Debug for Range {

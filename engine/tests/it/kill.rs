@@ -27,7 +27,7 @@ const RUN: &str = "FOLDBACK_TEST_KILL_RUN";
 /// Kills of a default run.
 const KILLS: u64 = 40;
 /// Kills of a long one.
-const KILLS_LONG: u64 = 400;
+const KILLS_LONG: u64 = 200;
 
 /// The settings that writer and reader share: small limits, so that a kill may hit a roll, a
 /// flush, a seal or the removal of a segment.

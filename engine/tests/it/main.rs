@@ -8,3 +8,4 @@ mod opening;
 mod support;
 mod targets;
 mod upkeep;
+mod views;

@@ -9,9 +9,9 @@ use crate::segment::{
 };
 use crate::{DatabaseId, Error, Result, Seq, names};
 
-/// The first seqs of all segments, in order. A segment that a crash left unfinished is removed: it
-/// never had a name.
-pub(super) fn find_segments(fs: &dyn Fs, directory: &Path) -> Result<Vec<Seq>> {
+/// The first seqs of all segments, in order, and the commit up to which segments were removed. A
+/// segment that a crash left unfinished is removed: it never had a name.
+pub(super) fn find_segments(fs: &dyn Fs, directory: &Path) -> Result<(Vec<Seq>, Option<Seq>)> {
     fs.create_directory(directory)?;
     let names = fs.list(directory)?;
     if names.iter().any(|name| name == names::SEGMENT_DRAFT) {
@@ -19,7 +19,32 @@ pub(super) fn find_segments(fs: &dyn Fs, directory: &Path) -> Result<Vec<Seq>> {
     }
     // A process that died before its own sync may have left a name that is seen but not durable.
     fs.sync_directory(directory)?;
-    Ok(names.iter().filter_map(|name| names::parse_segment(name)).collect())
+    let firsts = names.iter().filter_map(|name| names::parse_segment(name)).collect();
+    Ok((firsts, names.iter().filter_map(|name| names::parse_removed(name)).max()))
+}
+
+/// Refuses a log whose oldest segments are gone without having been removed by the log itself.
+pub(super) fn check_oldest(
+    fs: &dyn Fs,
+    directory: &Path,
+    (database, oldest): (DatabaseId, Seq),
+    removed: Option<Seq>,
+) -> Result<()> {
+    let reader = SegmentReader::open(fs, directory, database, oldest, false)?;
+    let previous = reader.header().previous;
+    if previous == Seq::ZERO || removed.is_some_and(|removed| oldest <= removed.next()) {
+        return Ok(());
+    }
+    let file = directory.join(names::segment(previous));
+    let reason = format!("the segment is missing, as commit {oldest} follows it; {ADVICE}");
+    Err(Error::corrupt(file.display(), 0, reason))
+}
+
+/// Refuses to begin a log where there was one.
+pub(super) fn check_none_was_removed(directory: &Path, removed: Option<Seq>) -> Result<()> {
+    let Some(removed) = removed else { return Ok(()) };
+    let reason = format!("segments after commit {removed} are missing; {ADVICE}");
+    Err(Error::corrupt(directory.display(), 0, reason))
 }
 
 /// Checks that the segments `firsts` continue each other. Returns the sealed ones, and the last

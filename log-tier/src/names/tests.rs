@@ -18,6 +18,9 @@ fn names_are_these() {
     let unique = crate::ids::RandomId([0xab; 8]);
     let name = HistoryName { kind, first: Seq(7), last: Seq(7), unique };
     assert_eq!(segment(Seq(42)), "00000000000000000042.segment");
+    assert_eq!(removed(Seq(42)), "00000000000000000042.removed");
+    assert_eq!(parse_removed(&removed(Seq(42))), Some(Seq(42)));
+    assert_eq!(parse_removed("42.removed").or(parse_removed(&segment(Seq(42)))), None);
     assert_eq!(manifest(3), "manifest/00000000000000000003.json");
     assert_eq!(
         history(name),

@@ -73,6 +73,12 @@ impl FaultyStore {
         Self { inner, orders: Mutex::default() }
     }
 
+    /// A store in memory that does as it should until it is told to fail.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::new(Arc::new(object_store::memory::InMemory::new()))
+    }
+
     /// Adds `faults` to what happens to the coming calls of this kind, one a call.
     pub fn script(&self, call: StoreCall, faults: &[Fault]) {
         self.orders().scripts.entry(call).or_default().extend(faults);

@@ -1,6 +1,6 @@
 //! Which instants the demo restores, and what it writes on top of the history.
 
-use foldback::{Commit, Database, Seq, Target, Timestamp, WriteBatch, WriteOptions};
+use foldback::{Commit, Database, Target, Timestamp, WriteBatch, WriteOptions};
 
 use super::source::DemoCommit;
 use crate::error::Result;
@@ -37,13 +37,11 @@ impl Check {
     }
 
     /// Where the instant lies in the history; instants above it lie nowhere.
-    pub(super) fn position(&self, commits: &[DemoCommit]) -> Option<(Seq, Timestamp)> {
-        let last = self.commit.map(|at| &commits[at]);
+    pub(super) fn position(&self, commits: &[DemoCommit]) -> Option<Timestamp> {
         match self.target {
-            Target::At(at) => Some((last.map_or(Seq::ZERO, |commit| commit.seq), at)),
-            Target::Before(at) => Some((last.map_or(Seq::ZERO, |commit| commit.seq), at)),
+            Target::At(at) | Target::Before(at) => Some(at),
             Target::Seq(_) | Target::Latest if !self.on_top.is_empty() => None,
-            Target::Seq(_) | Target::Latest => last.map(|commit| (commit.seq, commit.timestamp)),
+            Target::Seq(_) | Target::Latest => self.commit.map(|at| commits[at].timestamp),
         }
     }
 }

@@ -61,7 +61,7 @@ fn an_export_never_overwrites_a_file() {
     assert_eq!(place.read("rows.jsonl"), JSONL.as_bytes());
     place.write("precious", "precious");
     let says = ["precious exists already", "nothing was changed"];
-    place.db(&["export", "main", "--output", "precious"]).refused(2, &says);
+    place.db(&["export", "main", "--output", "precious"]).refused(3, &says);
     assert_eq!(place.read("precious"), b"precious");
     let nowhere = place.db(&["export", "main", "-o", "no/such/directory"]);
     nowhere.refused(1, &["cannot create no/such/directory"]);

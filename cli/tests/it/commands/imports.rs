@@ -54,7 +54,8 @@ fn a_wrong_line_is_named_and_what_came_before_stays() {
         let input = format!("{good}{line}\n");
         let import = ["import", "jsonl", "-", "main", "--create"];
         let answer = place.db_fed(input.as_bytes(), &import);
-        answer.refused(1, &["standard input, line 3: ", says]);
+        let stays = "stopped after 2 commits, which stay: standard input, line 3: ";
+        answer.refused(1, &[stays, says]);
         let rows = place.db_json(&["scan", "main"]).done().records();
         assert_eq!(rows.len(), 2, "after {line}");
     }
@@ -97,6 +98,8 @@ fn a_table_must_be_there_or_be_made() {
     let line = event("a", "1", 10);
     let import =
         |rest: &[&str]| place.db_fed(line.as_bytes(), &[&["import", "jsonl", "-"], rest].concat());
+    import(&["main"]).refused(3, &["db holds no database", "nothing was changed"]);
+    place.db_fed(b"", &["import", "jsonl", "-", "main", "--create"]).done();
     import(&["main"]).refused(3, &["there is no table \"main\""]);
     import(&["main", "--protect", "1d"]).refused(2, &["--create"]);
     import(&["main", "--create"]).done();
@@ -108,9 +111,50 @@ fn a_table_must_be_there_or_be_made() {
 }
 
 #[test]
-fn an_import_without_events_leaves_the_database_as_it_was() {
+fn an_import_that_is_refused_in_the_middle_leaves_no_hole() {
+    let long = "k".repeat(4_097);
+    let future = 32_503_680_000_000_000;
+    let cases = [
+        (
+            vec![event(&long, "1", 10)],
+            "stopped at line 1, before anything was imported, though table main was created: the key has 4097",
+        ),
+        (
+            vec![event("a", "1", 10), event(&long, "2", 20), event("c", "3", 30)],
+            "stopped at line 2, after 1 commit, which stays: the key has 4097 bytes",
+        ),
+        (
+            vec![event("a", "1", 10), event("b", "2", 20), event("c", "3", future)],
+            "stopped at line 3, after 2 commits, which stay: ",
+        ),
+    ];
+    for (lines, says) in cases {
+        let place = Workplace::new();
+        let import = ["import", "jsonl", "-", "main", "--create", "--protect", "1d"];
+        place.db_fed(lines.concat().as_bytes(), &import).refused(3, &[says]);
+        let kept = lines.iter().take_while(|line| line.len() < 100 && !line.contains("325036"));
+        let rows = place.db_json(&["scan", "main"]).done().records();
+        assert_eq!(rows.len(), kept.count(), "{says}");
+    }
+}
+
+#[test]
+fn an_import_into_a_table_that_was_there_says_that_nothing_was_imported() {
     let place = Workplace::new();
-    let summary =
-        place.db_fed(b"\n\n", &["--format", "json", "import", "jsonl", "-", "main", "--create"]);
-    assert_eq!(summary.done().record()["commits"], 0);
+    place.db(&["table", "create", "main"]).done();
+    let old = event("a", "1", 10) + &event("b", "2", 20);
+    let answer = place.db_fed(old.as_bytes(), &["import", "jsonl", "-", "main"]);
+    let says = "stopped at line 1, before anything was imported: time never goes back";
+    answer.refused(3, &[says]);
+}
+
+#[test]
+fn an_import_without_events_makes_no_table() {
+    let place = Workplace::new();
+    let import = ["--format", "json", "import", "jsonl", "-", "main"];
+    let empty = place.db_fed(b"\n\n", &[&import[..], &["--create"]].concat()).done();
+    assert_eq!(empty.record()["commits"], 0);
+    assert!(empty.err.contains("no table main was made"), "{}", empty.err);
+    assert_eq!(place.db_json(&["table", "list"]).done().text(), "");
+    place.db_fed(b"", &import).refused(3, &["there is no table \"main\""]);
 }

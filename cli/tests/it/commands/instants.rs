@@ -55,7 +55,7 @@ fn a_wrong_instant_is_refused_with_what_to_say_instead() {
         ("20240501", 2, &["2024-05-01T00:00:00Z or 20240501.0"]),
         ("-10x", 2, &["\"x\" is no unit"]),
         ("2999-01-01T00:00:00Z", 3, &["lies in the future", "nothing was read or changed"]),
-        ("#99", 3, &["#99, which is after the last commit, #5"]),
+        ("#99", 3, &["there is no commit #99 yet: the last is #5"]),
         (
             "2020-01-01T00:00:00Z",
             3,
@@ -78,13 +78,14 @@ fn a_wrong_instant_is_refused_with_what_to_say_instead() {
 #[test]
 fn a_table_is_restored_to_every_kind_of_target() {
     let place = table();
-    let cases: [(&[&str], &[&str]); 8] = [
+    let cases: [(&[&str], &[&str]); 9] = [
         (&["--at", "2024-05-01T10:00:01Z"], &["a/1 three", "b/1 two"]),
         (&["--at", "2024-05-01T10:00:00.999999Z"], &["a/1 one"]),
         (&["--at", "2024-05-01T09:59:59.999999Z"], &[]),
         (&["--before", "2024-05-01T10:00:01Z"], &["a/1 one"]),
         (&["--before", "#5"], &["a/1 one", "b/1 two"]),
         (&["--seq", "4"], &["a/1 one", "b/1 two"]),
+        (&["--seq", "#4"], &["a/1 one", "b/1 two"]),
         (&["--latest"], &["a/1 three", "b/1 two"]),
         (&["--latest", "--prefix", "b/"], &["b/1 two"]),
     ];
@@ -116,6 +117,10 @@ fn a_restore_takes_no_name_that_is_taken_and_wants_one_target() {
     place.db(&["restore", "main", "new"]).refused(2, &["--at", "--before", "--seq", "--latest"]);
     let two = place.db(&["restore", "main", "new", "--latest", "--seq", "3"]);
     two.refused(2, &["cannot be used with"]);
+    for wrong in ["#x", "0", "+4", "##4"] {
+        let answer = place.db(&["restore", "main", "new", "--seq", wrong]);
+        answer.refused(2, &["is not the number of a commit"]);
+    }
     assert_eq!(rows(&place, "main"), ["a/1 three", "b/1 two"]);
 }
 

@@ -89,6 +89,11 @@ fn what_is_sealed_comes_back_from_the_bucket_alone() {
     on("one", &["table", "create", "kept", "--protect", "forever"]).done();
     on("one", &["table", "create", "local"]).done();
     on("one", &["put", "kept", "k", "v"]).done();
+    let unsealed = on("one", &["status"]).done().record();
+    assert_eq!(unsealed["sealed_behind_micros"], serde_json::Value::Null);
+    assert_eq!(unsealed["unsealed_commits"], unsealed["last_seq"]);
+    let shown = place.foldback(&["--data", "one", "--bucket", &bucket, "status"]).done();
+    assert!(shown.text().contains("never"), "{}", shown.text());
     let sealed = on("one", &["seal"]).done().record();
     let status = on("one", &["status"]).done().record();
     assert_eq!(status["sealed_seq"], sealed["sealed_seq"]);

@@ -1,19 +1,24 @@
 //! Every pair of a directory and a bucket, and what comes of it.
 
 use foldback_log_tier::fs::OsFs;
-use foldback_log_tier::{Commit, Seq, Timestamp};
+use foldback_log_tier::ids::RandomId;
+use foldback_log_tier::{Commit, Seq, Timestamp, WriterId};
 
 use super::*;
 
 const URL: &str = "memory:///here";
 
+/// Who published the newest manifest.
+const WRITER: WriterId = RandomId([7; 8]);
+
+/// The identity of a directory that published as [`WRITER`] last.
 fn identity(id: DatabaseId, state: DirectoryState) -> Identity {
-    Identity::new(id, Some(URL.to_owned()), state)
+    Identity::new(id, Some(URL.to_owned()), state).about_to_publish(None, WRITER)
 }
 
 fn history_of(id: DatabaseId) -> Manifest {
     let sealed = Commit { seq: Seq(9), timestamp: Timestamp(90) };
-    Manifest { number: 1, epoch: 1, sealed, ..Manifest::empty(id) }
+    Manifest { number: 1, epoch: 1, writer: WRITER, sealed, ..Manifest::empty(id) }
 }
 
 fn matched(recorded: Option<Identity>, newest: Option<&Manifest>) -> Result<Identity> {
@@ -74,6 +79,20 @@ fn a_ready_directory_needs_the_history_that_it_had() {
     // One whose making was cut short had published nothing yet.
     let creating = matched(Some(identity(id, DirectoryState::Creating)), None);
     assert_eq!(creating.expect("it begins again").database, id);
+}
+
+#[test]
+fn a_database_that_went_on_elsewhere_is_refused() {
+    let id = DatabaseId::random();
+    let went_on = Manifest { writer: RandomId([8; 8]), ..history_of(id) };
+    let left_behind = identity(id, DirectoryState::Ready);
+    let refused = matched(Some(left_behind.clone()), Some(&went_on));
+    assert!(matches!(&refused, Err(Error::Lost(why)) if why.contains("went on")), "{refused:?}");
+    // Before it publishes, a directory says as whom, on top of whom: it may end before or after.
+    let about_to = left_behind.about_to_publish(Some(WRITER), went_on.writer);
+    for newest in [history_of(id), went_on] {
+        matched(Some(about_to.clone()), Some(&newest)).expect("it is this directory's own");
+    }
 }
 
 #[test]

@@ -281,7 +281,7 @@ impl Runner {
         let answer = match &resolved {
             Ok(resolved) => Answer::Is(*resolved),
             Err(Error::NotProtected { .. }) => Answer::NotProtected,
-            Err(Error::InFuture { .. }) => Answer::InFuture,
+            Err(Error::InFuture { .. } | Error::NoSuchCommit { .. }) => Answer::InFuture,
             Err(Error::OutsideWindow { .. }) => Answer::OutsideWindow,
             Err(other) => panic!("{name} at {target:?}: {other}"),
         };

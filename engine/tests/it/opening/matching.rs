@@ -166,7 +166,7 @@ fn a_directory_older_than_its_bucket_is_refused() {
     database.seal().expect("the bucket takes it");
     drop(database);
     let opened = Database::open(place.config_in("older"));
-    assert!(matches!(&opened, Err(Error::Lost(why)) if why.contains("older")), "{opened:?}");
+    assert!(matches!(&opened, Err(Error::Lost(why)) if why.contains("recover")), "{opened:?}");
     place.open().expect("the newer directory opens");
 }
 
@@ -249,6 +249,26 @@ fn a_bucket_out_of_reach_is_an_error_in_bounded_time() {
     Database::open(Config::new(place.path("data"))).expect("nothing was changed");
 }
 
+/// A machine that was thought to be lost comes back after its database was recovered elsewhere: it
+/// must not go on, or the two would splice their commits into one history.
+#[test]
+fn a_directory_that_was_recovered_elsewhere_is_refused() {
+    let place = Place::new();
+    drop(place.filled());
+    let recovered = Database::recover(place.config_in("elsewhere")).expect("it is in the bucket");
+    write_kept(&recovered.database, 70..75);
+    let before = place.files("data");
+    let opened = place.open();
+    assert!(
+        matches!(&opened, Err(Error::Lost(why)) if why.contains("went on there")),
+        "{opened:?}"
+    );
+    assert_eq!(place.files("data"), before, "nothing was changed");
+    drop(recovered);
+    let again = Database::open(place.config_in("elsewhere")).expect("the copy goes on");
+    again.seal().expect("it holds the newest epoch");
+}
+
 #[test]
 fn a_stalled_writer_is_fenced_when_it_publishes() {
     let place = Place::new();
@@ -283,4 +303,12 @@ fn a_stalled_writer_is_fenced_when_it_publishes() {
     let expected: crate::support::State =
         written(0..60).into_iter().chain(written(80..83)).collect();
     assert_eq!(rows(&successor, "kept"), expected);
+}
+
+/// Writes to the table that a recovery brings back.
+fn write_kept(database: &Database, numbers: std::ops::Range<u32>) {
+    let kept = database.table("kept").expect("it is live");
+    for number in numbers {
+        kept.put(format!("key/{number}"), "later").wait().expect("it commits");
+    }
 }

@@ -123,6 +123,27 @@ fn a_missing_segment_is_an_error_that_names_it() {
     assert!(error.to_string().contains("follows the one of commit 103"), "{error}");
 }
 
+/// A log cannot tell by its segments alone whether the oldest ones were removed or lost, so it
+/// writes down what it removes.
+#[test]
+fn oldest_segments_that_the_log_did_not_remove_are_missed() {
+    let fs = SimulatedFs::new();
+    let (mut log, _) = synced_log(&fs);
+    let segments = log.segments();
+    assert!(segments.len() > 2, "there are {} segments", segments.len());
+    log.remove_through(segments[0].last).expect("removed");
+    drop(log);
+    drop(opened(&fs));
+    fs.remove(&segment_file(segments[1].first)).expect("removed");
+    let error = open(&fs).expect_err("a segment is missing");
+    check_names(&error, &segment_file(segments[1].first), 0);
+    assert!(error.to_string().contains("the segment is missing"), "{error}");
+    for segment in &segments[2..] {
+        fs.remove(&segment_file(segment.first)).expect("removed");
+    }
+    assert!(open(&fs).is_err(), "a log without segments does not begin anew");
+}
+
 #[test]
 fn a_segment_that_is_gone_can_not_be_read() {
     let fs = SimulatedFs::new();

@@ -40,7 +40,10 @@ pub(crate) const IDENTITY_TEXT: &str = r#"{
   "format": 1,
   "database": "676f6c64656e20646174616261736521",
   "bucket": "s3://golden/prefix",
-  "state": "ready"
+  "state": "ready",
+  "writers": [
+    "0123456789abcdef"
+  ]
 }"#;
 
 /// An object's name, from its path below the directory of its version.
