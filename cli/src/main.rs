@@ -13,7 +13,6 @@ mod output;
 mod picture;
 mod session;
 mod span;
-mod suggest;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 
 mod record;
-mod suggest;
 
 pub use record::{Lineage, ProtectionInterval, Retention, TableRecord};
 
@@ -142,7 +142,8 @@ impl Catalog {
     }
 
     fn not_found(&self, name: &str) -> Error {
-        let near = suggest::near(name, self.live.keys().map(String::as_str));
+        let near = near_names(name, self.live.keys().map(String::as_str));
+        let near = near.into_iter().map(str::to_owned).collect();
         Error::TableNotFound { name: name.to_owned(), near }
     }
 }

@@ -16,6 +16,7 @@ pub mod key_range;
 pub mod local_log;
 pub mod manifest;
 pub mod names;
+pub mod near_names;
 pub mod remote;
 pub mod segment;
 

@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use crate::suggest::did_you_mean;
+use foldback::log_tier::near_names::did_you_mean;
 
 /// Settings outside any table.
 pub(super) const TOP_NAMES: [&str; 4] = ["data", "bucket", "s3", "engine"];

@@ -70,6 +70,14 @@ impl Workplace {
         self.foldback(&[&["--data", "db"], arguments].concat())
     }
 
+    /// A place whose database has a protected table `main` with the history that these lines tell.
+    pub(crate) fn with_history(lines: &str) -> Self {
+        let place = Self::new();
+        let events = place.write("events.jsonl", lines);
+        place.db(&["import", "jsonl", &events, "main", "--create", "--protect", "forever"]).done();
+        place
+    }
+
     /// As [`Self::db`], with results as JSON.
     pub(crate) fn db_json(&self, arguments: &[&str]) -> Answer {
         self.db(&[&["--format", "json"], arguments].concat())

@@ -1,6 +1,9 @@
 //! The names of the options that stores on the network take, and the ones near a misspelt name.
 
+use std::collections::BTreeSet;
+
 use crate::Error;
+use crate::near_names::near_names;
 
 /// Options of S3 stores. The bucket comes from its URL; and whether puts are conditional is no
 /// option, since that is what keeps two writers apart.
@@ -92,7 +95,7 @@ const NEAR_NAMES_MAX: usize = 3;
 
 /// What a user is told about the option `name`, which is none of `known`.
 pub(super) fn unknown_option(name: &str, known: &[&str]) -> Error {
-    let near = near_names(name, known);
+    let near = near_options(name, known);
     let advice = if near.is_empty() {
         format!("the options are {}", known.join(", "))
     } else {
@@ -101,34 +104,17 @@ pub(super) fn unknown_option(name: &str, known: &[&str]) -> Error {
     Error::Unsupported(format!("the bucket's store has no option {name:?}; {advice}"))
 }
 
-/// The names nearest to `name`, if they are near enough that it may be a slip: a third of its
-/// letters, or the whole of it as a part of the name.
-fn near_names<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
-    let name = name.to_ascii_lowercase();
-    let slips_max = name.len() / 3;
-    let is_part = |known: &str| !name.is_empty() && known.contains(&name);
-    let mut near: Vec<_> = known
-        .iter()
-        .map(|known| (if is_part(known) { 0 } else { edit_distance(&name, known) }, *known))
-        .filter(|(slips, _)| *slips <= slips_max)
-        .collect();
-    near.sort_unstable_by_key(|(slips, known)| (*slips, known.len(), *known));
-    near.into_iter().take(NEAR_NAMES_MAX).map(|(_, known)| known).collect()
-}
-
-/// How many letters must be put in, left out or changed to make one name the other.
-fn edit_distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for (column, other_letter) in other.bytes().enumerate() {
-            let changed = diagonal + usize::from(letter != other_letter);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
+/// The names that `name` is a part of, and those that it may be a slip for.
+fn near_options<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let lowercase = name.to_ascii_lowercase();
+    let is_part = |known: &&&str| !name.is_empty() && known.contains(&lowercase);
+    let mut near: Vec<_> = known.iter().filter(is_part).copied().collect();
+    near.sort_unstable_by_key(|known| (known.len(), *known));
+    near.extend(near_names(name, known.iter().copied()));
+    let mut seen = BTreeSet::new();
+    near.retain(|known| seen.insert(*known));
+    near.truncate(NEAR_NAMES_MAX);
+    near
 }
 
 #[cfg(test)]

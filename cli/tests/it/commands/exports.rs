@@ -11,16 +11,9 @@ const JSONL: &str =
     "{\"key\":\"b\",\"value\":\"x,\\\"y\\\"\"}\n{\"key\":\"é\",\"value\":\"two\\nlines\"}\n";
 const CSV: &str = "key,value\r\nb,\"x,\"\"y\"\"\"\r\né,\"two\nlines\"\r\n";
 
-fn table() -> Workplace {
-    let place = Workplace::new();
-    let events = place.write("events.jsonl", EVENTS);
-    place.db(&["import", "jsonl", &events, "main", "--create", "--protect", "forever"]).done();
-    place
-}
-
 #[test]
 fn rows_are_exported_in_every_form() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     assert_eq!(place.db(&["export", "main"]).done().text(), JSONL);
     assert_eq!(place.db(&["--format", "jsonl", "export", "main"]).done().text(), JSONL);
     assert_eq!(place.db(&["--format", "csv", "export", "main"]).done().text(), CSV);
@@ -36,7 +29,7 @@ fn rows_are_exported_in_every_form() {
 
 #[test]
 fn rows_are_exported_as_of_an_instant() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     let cases = [
         ("2024-05-01T09:59:59.999999Z", ""),
         ("2024-05-01T10:00:00Z", "b"),
@@ -56,7 +49,7 @@ fn rows_are_exported_as_of_an_instant() {
 
 #[test]
 fn an_export_never_overwrites_a_file() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     place.db(&["export", "main", "-o", "rows.jsonl"]).done();
     assert_eq!(place.read("rows.jsonl"), JSONL.as_bytes());
     place.write("precious", "precious");
@@ -88,7 +81,7 @@ fn what_is_no_text_is_exported_as_base64_only() {
 
 #[test]
 fn an_export_can_be_imported_again() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     let exported = place.db(&["export", "main"]).done();
     // Rows of a state have no times; an import wants one for each.
     let timed = exported.text().replace("}\n", ",\"timestamp\":1714557604000000}\n");

@@ -10,16 +10,9 @@ const EVENTS: &str = r#"{"key":"a/1","value":"one","timestamp":"2024-05-01T10:00
 {"key":"a/1","value":"three","timestamp":"2024-05-01T10:00:01Z"}
 "#;
 
-fn table() -> Workplace {
-    let place = Workplace::new();
-    let events = place.write("events.jsonl", EVENTS);
-    place.db(&["import", "jsonl", &events, "main", "--create", "--protect", "forever"]).done();
-    place
-}
-
 #[test]
 fn every_way_to_name_an_instant_comes_to_its_commit() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     let cases = [
         ("2024-05-01T10:00:00Z", 3),
         ("2024-05-01T12:00:00.999999+02:00", 3),
@@ -43,7 +36,7 @@ fn every_way_to_name_an_instant_comes_to_its_commit() {
 
 #[test]
 fn a_wrong_instant_is_refused_with_what_to_say_instead() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     let cases: [(&str, i32, &[&str]); 8] = [
         (
             "2024-05-01T10:00:00",
@@ -77,7 +70,7 @@ fn a_wrong_instant_is_refused_with_what_to_say_instead() {
 
 #[test]
 fn a_table_is_restored_to_every_kind_of_target() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     let cases: [(&[&str], &[&str]); 9] = [
         (&["--at", "2024-05-01T10:00:01Z"], &["a/1 three", "b/1 two"]),
         (&["--at", "2024-05-01T10:00:00.999999Z"], &["a/1 one"]),
@@ -111,7 +104,7 @@ fn a_table_is_restored_to_every_kind_of_target() {
 
 #[test]
 fn a_restore_takes_no_name_that_is_taken_and_wants_one_target() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     let taken = "table \"main\" exists already; nothing was changed";
     place.db(&["restore", "main", "main", "--latest"]).refused(3, &[taken]);
     place.db(&["restore", "main", "new"]).refused(2, &["--at", "--before", "--seq", "--latest"]);
@@ -126,7 +119,7 @@ fn a_restore_takes_no_name_that_is_taken_and_wants_one_target() {
 
 #[test]
 fn a_plan_says_what_a_restore_would_read() {
-    let place = table();
+    let place = Workplace::with_history(EVENTS);
     let plan = place.db_json(&["plan", "main", "--seq", "4"]).done().record();
     assert_eq!(plan["seq"], 4);
     assert_eq!((&plan["bases"], &plan["deltas"]), (&json!(0), &json!(1)));

@@ -5,14 +5,14 @@ use super::*;
 #[test]
 fn a_slip_finds_the_name_that_was_meant() {
     let check = |name: &str, expected: &str| {
-        assert_eq!(near_names(name, S3_OPTIONS).first(), Some(&expected), "{name}");
+        assert_eq!(near_options(name, S3_OPTIONS).first(), Some(&expected), "{name}");
     };
     check("aws_regoin", "aws_region");
     check("AWS_REGION", "aws_region");
     check("region", "aws_region");
-    check("aws_acces_key", "aws_access_key_id");
+    check("aws_acces_key_id", "aws_access_key_id");
     check("aws_endpoint-url", "aws_endpoint_url");
-    assert!(near_names("colour", S3_OPTIONS).is_empty());
+    assert!(near_options("colour", S3_OPTIONS).is_empty());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Near names: what a mistyped name was probably meant to be.
+//! Near names: what a mistyped name was probably meant to be, for the errors of every crate.
 
 #[cfg(test)]
 mod tests;
@@ -10,10 +10,8 @@ const SUGGESTIONS_MAX: usize = 3;
 const NAME_CHARACTERS_MAX: usize = 256;
 
 /// The names of `known` that `asked` is probably a slip for, nearest first, at most three.
-pub(crate) fn near_names<'a>(
-    asked: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Vec<&'a str> {
+#[must_use]
+pub fn near_names<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let asked_letters = letters_of(asked);
     if asked_letters.len() > NAME_CHARACTERS_MAX {
         return Vec::new();
@@ -32,7 +30,8 @@ pub(crate) fn near_names<'a>(
 }
 
 /// `; did you mean "a", "b" or "c"?`, or nothing when no name is near: an error's last clause.
-pub(crate) fn did_you_mean<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn did_you_mean<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let near: Vec<String> =
         near_names(asked, known).into_iter().map(|name| format!("{name:?}")).collect();
     match near.split_last() {
