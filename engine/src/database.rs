@@ -67,6 +67,14 @@ pub struct Opening {
     pub rebuilt_tables: Vec<String>,
 }
 
+impl Opening {
+    /// Whether there was nothing to cut, to replay or to fold again.
+    #[must_use]
+    pub fn was_clean(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Database {
     /// Opens the database of `config.directory`, creating it if both the directory and the bucket
     /// are empty.

@@ -319,7 +319,7 @@ impl Writer {
 
     /// Writes numbered batches to the log, then to the present, and shows them.
     fn write(&mut self, batches: &[CommittedBatch], synced: bool) -> Result<()> {
-        let segments_before = self.parts.log.segments().len();
+        let segments_before = self.view.segments().len();
         self.parts.log.append(batches)?;
         if synced {
             self.parts.log.sync()?;
@@ -330,8 +330,10 @@ impl Writer {
             self.applied_bytes += committed.batch.events.iter().map(event_bytes).sum::<u64>();
         }
         self.parts.present.publish(self.last.seq);
-        self.view.show_segments(self.parts.log.segments());
-        if self.parts.log.segments().len() > segments_before {
+        let segments = self.parts.log.segments();
+        let has_rolled = segments.len() > segments_before;
+        self.view.show_segments(segments);
+        if has_rolled {
             self.after_roll()?;
         }
         self.active_since.get_or_insert_with(steady_now);

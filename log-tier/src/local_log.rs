@@ -104,9 +104,8 @@ impl LocalLog {
             let active = SegmentWriter::create(&*fs, directory, header, max)?;
             (Vec::new(), active, LogOpening::default())
         } else {
-            let (sealed, mut last) = opening::read_chain(&*fs, directory, database, &firsts)?;
-            let oldest = sealed.first().map_or(last.header().first(), |info| info.first);
-            opening::check_oldest(&*fs, directory, (database, oldest), removed)?;
+            let (sealed, mut last) =
+                opening::read_chain(&*fs, directory, database, (&firsts, removed))?;
             let (active, opening) = opening::resume(&mut last, options)?;
             (sealed, active, opening)
         };

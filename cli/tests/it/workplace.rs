@@ -78,6 +78,18 @@ impl Workplace {
         place
     }
 
+    /// A place whose table `main` was protected again when it was empty: the key `old` was put in
+    /// its first history, and deleted when nothing was kept.
+    pub(crate) fn with_a_history_begun_again() -> Self {
+        let place = Self::new();
+        place.db(&["table", "create", "main", "--protect", "forever"]).done();
+        place.db(&["put", "main", "old", "1"]).done();
+        place.db(&["unprotect", "main"]).done();
+        place.db(&["delete", "main", "old"]).done();
+        place.db(&["protect", "main"]).done();
+        place
+    }
+
     /// As [`Self::db`], with results as JSON.
     pub(crate) fn db_json(&self, arguments: &[&str]) -> Answer {
         self.db(&[&["--format", "json"], arguments].concat())

@@ -9,15 +9,10 @@ use crate::config::Config;
 use crate::identity::{DirectoryState, Identity};
 use crate::{Error, Result};
 
-/// The local directory, held by this process.
-pub(super) struct Place;
-
-impl Place {
-    /// Makes the directory if need be, and takes its lock.
-    pub(super) fn lock(fs: &dyn Fs, config: &Config) -> Result<Box<dyn FsLock>> {
-        fs.create_directory(&config.directory)?;
-        Ok(fs.lock(&config.directory.join(names::LOCK))?)
-    }
+/// Makes the local directory if need be, and takes its lock for this process.
+pub(super) fn lock_directory(fs: &dyn Fs, config: &Config) -> Result<Box<dyn FsLock>> {
+    fs.create_directory(&config.directory)?;
+    Ok(fs.lock(&config.directory.join(names::LOCK))?)
 }
 
 /// The bucket to use: the one configured, else the one recorded, else the one in the directory.

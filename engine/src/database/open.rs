@@ -10,7 +10,7 @@ use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::{BucketUrl, RemoteLog};
 use foldback_log_tier::{Commit, DatabaseId, WriterId, names};
 
-use super::create::{Place, bucket_url, match_bucket};
+use super::create::{bucket_url, lock_directory, match_bucket};
 use super::replay::{Rebuild, Replayed, replay};
 use super::{Database, Inner, Opening};
 use crate::background::{Background, BackgroundParts};
@@ -28,7 +28,7 @@ pub(super) fn open(config: Config) -> Result<Database> {
     if !config.create_if_missing && !config.directory.join(names::IDENTITY).exists() {
         return Err(no_database(&config));
     }
-    let place = Place::lock(&*fs, &config)?;
+    let place = lock_directory(&*fs, &config)?;
     let recorded = Identity::read(&*fs, &config.directory)?;
     let url = bucket_url(&config, recorded.as_ref())?;
     if let Some(identity) = recorded.as_ref().filter(|_| url.is_missing_directory()) {
@@ -43,13 +43,17 @@ pub(super) fn open(config: Config) -> Result<Database> {
     let (before, writer) = (newest.as_ref().map(|newest| newest.writer), WriterId::random());
     let identity = identity.about_to_publish(before, writer);
     identity.write(&*fs, &config.directory)?;
+    // A directory that is ready stays so: only one that was being created is written once more.
+    let is_ready = identity.state == DirectoryState::Ready;
     let ready = Identity { state: DirectoryState::Ready, ..identity.clone() };
     let directory = config.directory.clone();
     let ground_fs = Arc::clone(&fs);
     let ground = Ground { config, fs, place, url, network, remote, newest, identity, writer };
     let (database, lost) = start(ground)?;
     assert!(lost.is_empty(), "only a recovery may lose tables");
-    ready.write(&*ground_fs, &directory)?;
+    if !is_ready {
+        ready.write(&*ground_fs, &directory)?;
+    }
     Ok(database)
 }
 
@@ -271,19 +275,4 @@ fn check_log_meets_history(config: &Config, log: &LocalLog, manifest: &Manifest)
         )));
     }
     Ok(())
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        tracing::debug!(directory = %self.config.directory.display(), "closing");
-    }
-}
-
-/// Shows that nothing was found and nothing done.
-impl Opening {
-    /// Whether the last process had closed the database in good order.
-    #[must_use]
-    pub fn was_clean(&self) -> bool {
-        *self == Self::default()
-    }
 }

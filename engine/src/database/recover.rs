@@ -6,7 +6,7 @@ use foldback_log_tier::fs::{Fs, OsFs};
 use foldback_log_tier::{Commit, WriterId, names};
 
 use super::Database;
-use super::create::{Place, bucket_url};
+use super::create::{bucket_url, lock_directory};
 use super::open::{Ground, newest_manifest, probe, reach, start, start_network};
 use crate::catalog::CatalogChange;
 use crate::config::Config;
@@ -29,7 +29,7 @@ pub struct Recovery {
 pub(super) fn recover(config: Config) -> Result<Recovery> {
     config.check()?;
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
-    let place = Place::lock(&*fs, &config)?;
+    let place = lock_directory(&*fs, &config)?;
     clear_unfinished(&*fs, &config)?;
     let url = bucket_url(&config, None)?;
     let nothing_there = || {

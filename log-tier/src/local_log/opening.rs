@@ -24,19 +24,13 @@ pub(super) fn find_segments(fs: &dyn Fs, directory: &Path) -> Result<(Vec<Seq>, 
 }
 
 /// Refuses a log whose oldest segments are gone without having been removed by the log itself.
-pub(super) fn check_oldest(
-    fs: &dyn Fs,
-    directory: &Path,
-    (database, oldest): (DatabaseId, Seq),
-    removed: Option<Seq>,
-) -> Result<()> {
-    let reader = SegmentReader::open(fs, directory, database, oldest, false)?;
-    let previous = reader.header().previous;
-    if previous == Seq::ZERO || removed.is_some_and(|removed| oldest <= removed.next()) {
+fn check_oldest(directory: &Path, oldest: &SegmentReader, removed: Option<Seq>) -> Result<()> {
+    let (first, previous) = (oldest.header().first(), oldest.header().previous);
+    if previous == Seq::ZERO || removed.is_some_and(|removed| first <= removed.next()) {
         return Ok(());
     }
     let file = directory.join(names::segment(previous));
-    let reason = format!("the segment is missing, as commit {oldest} follows it; {ADVICE}");
+    let reason = format!("the segment is missing, as commit {first} follows it; {ADVICE}");
     Err(Error::corrupt(file.display(), 0, reason))
 }
 
@@ -47,8 +41,9 @@ pub(super) fn check_none_was_removed(directory: &Path, removed: Option<Seq>) -> 
     Err(Error::corrupt(directory.display(), 0, reason))
 }
 
-/// Checks that the segments `firsts` continue each other. Returns the sealed ones, and the last
-/// one before its first frame.
+/// Checks that the segments `firsts` continue each other, and that those before them were removed
+/// by the log itself, up to `removed`. Returns the sealed ones, and the last one before its first
+/// frame.
 ///
 /// # Panics
 ///
@@ -57,15 +52,16 @@ pub(super) fn read_chain(
     fs: &dyn Fs,
     directory: &Path,
     database: DatabaseId,
-    firsts: &[Seq],
+    (firsts, removed): (&[Seq], Option<Seq>),
 ) -> Result<(Vec<SegmentInfo>, SegmentReader)> {
     let last = *firsts.last().expect("there is a segment");
     let mut sealed = Vec::with_capacity(firsts.len() - 1);
     let mut before: Option<SegmentReader> = None;
     for &first in firsts {
         let reader = SegmentReader::open(fs, directory, database, first, first == last)?;
-        if let Some(before) = before.take() {
-            sealed.push(sealed_info(before, &reader)?);
+        match before.take() {
+            Some(before) => sealed.push(sealed_info(before, &reader)?),
+            None => check_oldest(directory, &reader, removed)?,
         }
         before = Some(reader);
     }

@@ -61,12 +61,7 @@ fn a_fold_changes_no_restore() {
 /// new history must not take what the old one had put.
 #[test]
 fn a_fold_takes_nothing_from_a_history_that_has_ended() {
-    let place = Workplace::new();
-    place.db(&["table", "create", "main", "--protect", "forever"]).done();
-    place.db(&["put", "main", "old", "1"]).done();
-    place.db(&["unprotect", "main"]).done();
-    place.db(&["delete", "main", "old"]).done();
-    place.db(&["protect", "main"]).done();
+    let place = Workplace::with_a_history_begun_again();
     fold(&place);
     let keys: Vec<_> = rows(&place, &["--as-of", "now"]);
     assert!(keys.iter().all(|row| row["key"] != "old"), "what was deleted has come back");

@@ -148,12 +148,7 @@ fn a_plan_says_what_a_restore_would_read() {
 /// bring back what the old one had put and nobody saw deleted.
 #[test]
 fn what_was_deleted_while_a_table_was_unprotected_stays_deleted() {
-    let place = Workplace::new();
-    place.db(&["table", "create", "main", "--protect", "forever"]).done();
-    place.db(&["put", "main", "old", "1"]).done();
-    place.db(&["unprotect", "main"]).done();
-    place.db(&["delete", "main", "old"]).done();
-    place.db(&["protect", "main"]).done();
+    let place = Workplace::with_a_history_begun_again();
     place.db(&["put", "main", "new", "2"]).done();
     for (name, seal) in [("unsealed", false), ("sealed", true)] {
         if seal {

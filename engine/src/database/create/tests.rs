@@ -127,9 +127,9 @@ fn the_bucket_is_the_configured_the_recorded_or_the_one_inside() {
 fn a_directory_is_locked_by_one_at_a_time() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let config = Config::new(scratch.path().join("deep").join("data"));
-    let held = Place::lock(&OsFs, &config).expect("it is free");
-    let again = Place::lock(&OsFs, &config);
+    let held = lock_directory(&OsFs, &config).expect("it is free");
+    let again = lock_directory(&OsFs, &config);
     assert!(matches!(again, Err(Error::Tier(foldback_log_tier::Error::Locked { .. }))));
     drop(held);
-    Place::lock(&OsFs, &config).expect("it is free again");
+    lock_directory(&OsFs, &config).expect("it is free again");
 }
