@@ -3,14 +3,16 @@
 use bytes::Bytes;
 use foldback_log_tier::history::{FileKind, HistoryIdentity, HistoryObject, HistoryWriter};
 use foldback_log_tier::manifest::Scope;
-use foldback_log_tier::{Commit, DatabaseId, EventRow, KeyRange, Result, TableId};
+use foldback_log_tier::{Commit, EventRow, KeyRange, Result, TableId};
+
+use crate::Making;
 
 /// Turns the sorted state of one table at one commit into base files.
 ///
 /// The files' scopes adjoin: the first begins at the least key, each ends where the next begins,
 /// and the last has no end.
 pub struct BaseWriter {
-    database: DatabaseId,
+    making: Making,
     table: TableId,
     commit: Commit,
     file_bytes_target: u64,
@@ -27,14 +29,9 @@ impl std::fmt::Debug for BaseWriter {
 impl BaseWriter {
     /// A base of `table` as of `commit`.
     #[must_use]
-    pub fn new(
-        database: DatabaseId,
-        table: TableId,
-        commit: Commit,
-        file_bytes_target: u64,
-    ) -> Self {
+    pub fn new(making: Making, table: TableId, commit: Commit, file_bytes_target: u64) -> Self {
         let (from, open) = (Bytes::new(), None);
-        Self { database, table, commit, file_bytes_target, from, open }
+        Self { making, table, commit, file_bytes_target, from, open }
     }
 
     /// Adds the next row, keys ascending; returns a file that it completed.
@@ -73,13 +70,14 @@ impl BaseWriter {
             return Ok(writer);
         }
         let keys = KeyRange { from: self.from.clone(), until: None };
-        HistoryWriter::new(HistoryIdentity {
-            database: self.database,
+        let identity = HistoryIdentity {
+            database: self.making.database,
             kind: FileKind::Base,
             first: self.commit,
             last: self.commit,
             scope: Some(Scope { table: self.table, keys }),
-        })
+        };
+        HistoryWriter::new(identity, self.making.born)
     }
 
     fn complete(mut writer: HistoryWriter, until: Option<Bytes>) -> Result<HistoryObject> {

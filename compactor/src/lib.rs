@@ -21,6 +21,6 @@ pub use job::{Job, JobInputs, Policy, ProtectedTable, next_job};
 pub use merge::Merge;
 pub use network::Network;
 pub use publisher::{Publisher, is_passing};
-pub use rewrite::{FoldInputs, Reading, fold, merge_deltas};
+pub use rewrite::{FoldInputs, Making, Reading, fold, merge_deltas};
 pub use seal::seal;
 pub use waiting::wait_for;

@@ -15,6 +15,15 @@ use foldback_log_tier::{Commit, DatabaseId, Error, KeyRange, Result, Seq, TableI
 use crate::merge::{Merge, RowFilter, Source};
 use crate::{BaseWriter, HistoryReader, Network};
 
+/// What goes into every file that is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Making {
+    /// The database whose history it is.
+    pub database: DatabaseId,
+    /// The newest manifest when the making began.
+    pub born: u64,
+}
+
 /// Where history is read from.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
@@ -22,8 +31,8 @@ pub struct Reading<'a> {
     pub history: &'a Arc<HistoryReader>,
     /// The way to them.
     pub network: &'a Network,
-    /// Whose they are.
-    pub database: DatabaseId,
+    /// What the files that are made are made for.
+    pub making: Making,
     /// Set once the work is to be left off.
     pub stopping: &'a AtomicBool,
 }
@@ -47,13 +56,14 @@ pub fn merge_deltas(reading: Reading<'_>, deltas: &[HistoryEntry]) -> Result<His
     }
     let sources = deltas.iter().map(|delta| reading.source(vec![delta], None, RowFilter::all()));
     let mut merge = Merge::new(sources.collect::<Vec<_>>())?;
-    let mut writer = HistoryWriter::new(HistoryIdentity {
-        database: reading.database,
+    let identity = HistoryIdentity {
+        database: reading.making.database,
         kind: FileKind::Delta,
         first: oldest.first,
         last: newest.last,
         scope: None,
-    })?;
+    };
+    let mut writer = HistoryWriter::new(identity, reading.making.born)?;
     while let Some(pushed) = merge.next_row(|row, _| writer.push(row))? {
         pushed?;
         reading.check_stopping()?;
@@ -95,7 +105,7 @@ pub fn fold(
     let deltas = deltas.map(|delta| reading.source(vec![delta], table, up_to(inputs.floor)));
     let mut merge = Merge::new(std::iter::once(base).chain(deltas).collect::<Vec<_>>())?;
     let mut writer =
-        BaseWriter::new(reading.database, inputs.table, inputs.at, inputs.file_bytes_target);
+        BaseWriter::new(reading.making, inputs.table, inputs.at, inputs.file_bytes_target);
     let mut entries = Vec::new();
     loop {
         let pushed = merge.next_row(|row, is_newest| {

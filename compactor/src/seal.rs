@@ -4,9 +4,9 @@ use foldback_log_tier::history::{
     CommitIndex, FileKind, HistoryIdentity, HistoryObject, HistoryWriter,
 };
 use foldback_log_tier::local_log::{LogReader, SegmentInfo};
-use foldback_log_tier::{
-    Commit, CommittedBatch, DatabaseId, Error, Event, EventRow, Result, Seq, TableId,
-};
+use foldback_log_tier::{Commit, CommittedBatch, Error, Event, EventRow, Result, Seq, TableId};
+
+use crate::Making;
 
 /// Builds the delta file of a sealed segment: the commits after `after`, which is the last commit
 /// that history covers, and of them the events that `keeps` wants.
@@ -21,7 +21,7 @@ pub fn seal(
     reader: &LogReader,
     segment: &SegmentInfo,
     after: Seq,
-    database: DatabaseId,
+    making: Making,
     keeps: &dyn Fn(TableId, Seq) -> bool,
 ) -> Result<HistoryObject> {
     let mut commits = CommitIndex::default();
@@ -50,8 +50,8 @@ pub fn seal(
         by_key.then(right_commit.seq.cmp(&left_commit.seq))
     });
     let kind = FileKind::Delta;
-    let mut writer =
-        HistoryWriter::new(HistoryIdentity { database, kind, first, last, scope: None })?;
+    let identity = HistoryIdentity { database: making.database, kind, first, last, scope: None };
+    let mut writer = HistoryWriter::new(identity, making.born)?;
     for (commit, event) in &events {
         writer.push(EventRow {
             table: event.table,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use foldback_compactor::{
-    BaseWriter, FoldInputs, HistoryReader, Job, JobInputs, Network, Policy, ProtectedTable,
+    BaseWriter, FoldInputs, HistoryReader, Job, JobInputs, Making, Network, Policy, ProtectedTable,
     Publisher, Reading, is_passing, next_job,
 };
 use foldback_log_tier::history::HistoryObject;
@@ -256,7 +256,7 @@ impl Work {
         let manifest = self.publisher.newest();
         let sealed = manifest.sealed.seq;
         let delta =
-            foldback_compactor::seal(&self.log.reader, segment, sealed, manifest.database, &keeps)?;
+            foldback_compactor::seal(&self.log.reader, segment, sealed, self.making(), &keeps)?;
         let (publisher, now) = (Arc::clone(&self.publisher), self.clock.now());
         self.network.run(async move { publisher.publish_delta(&delta, now).await })?;
         let _ = self.to_writer.send(Request::Trim { sealed: self.publisher.newest().sealed.seq });
@@ -279,9 +279,14 @@ impl Work {
     }
 
     fn reading(&self) -> Reading<'_> {
-        let database = self.publisher.newest().database;
         let stopping = &self.shared.stopping;
-        Reading { history: &self.history, network: &self.network, database, stopping }
+        let making = self.making();
+        Reading { history: &self.history, network: &self.network, making, stopping }
+    }
+
+    fn making(&self) -> Making {
+        let newest = self.publisher.newest();
+        Making { database: newest.database, born: newest.number }
     }
 
     fn publish_base(&self, entries: Vec<HistoryEntry>) -> Result<()> {
@@ -308,8 +313,7 @@ impl Work {
             return Err(TierError::Interrupted.into());
         }
         let commit = self.commit(view.seq())?;
-        let database = self.publisher.newest().database;
-        let mut base = BaseWriter::new(database, table, commit, self.policy.file_bytes_target);
+        let mut base = BaseWriter::new(self.making(), table, commit, self.policy.file_bytes_target);
         let mut entries = Vec::new();
         for row in rows {
             let (key, value) = row?;

@@ -28,14 +28,52 @@ pub struct Manifest {
     pub number: u64,
     /// Raised by every opening for writing; a process that sees a higher one stops.
     pub epoch: u64,
-    /// Who published it.
+    /// Who holds the epoch: the process that opened the database for writing last.
     pub writer: WriterId,
+    /// Who published it: the writer, or a compactor.
+    pub publisher: WriterId,
     /// When, by the publisher's clock.
     pub published: Timestamp,
+    /// How far time has come for expiry. It never goes back, and moves on in steps of bounded size
+    /// only, so that a clock that leaps is not followed.
+    pub clock: Timestamp,
     /// The last commit that history covers; zero before the first seal.
     pub sealed: Commit,
+    /// A file born at this manifest or before it, and not listed, never will be: it may be deleted.
+    pub swept: u64,
+    /// What is no longer kept, by ascending table and interval.
+    pub floors: Vec<Floor>,
+    /// Files that were listed and are not any more, and may not have been deleted yet, by name.
+    pub removed: Vec<Removed>,
     /// The live history files, in the order they were published.
     pub files: Vec<HistoryEntry>,
+}
+
+/// From where on the states of a table are kept, within one of its protection intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floor {
+    /// The table.
+    pub table: TableId,
+    /// The first commit of the protection interval.
+    pub interval: Seq,
+    /// The earliest commit whose state is kept; of an interval that has expired as a whole, the
+    /// commit that ended it.
+    pub earliest: Commit,
+}
+
+/// A file that no reader needs any more, unless it read an older manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removed {
+    /// Object name.
+    pub name: String,
+    /// Length of the object.
+    pub bytes: u64,
+    /// The first manifest that does not list it.
+    pub since: u64,
+    /// When that was published.
+    pub at: Timestamp,
 }
 
 /// What the manifest says of one history file.
@@ -107,7 +145,24 @@ pub struct TableEntry {
     /// Greatest key.
     #[serde(with = "crate::manifest::text::key")]
     pub key_max: Bytes,
+    /// Where its bytes lie along the keys, by ascending key: at most [`CUTS_MAX`] of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<Cut>,
 }
+
+/// A place between two row groups of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// The least key of the row group that begins here.
+    #[serde(with = "crate::manifest::text::key")]
+    pub key: Bytes,
+    /// Bytes of the table's row groups before it.
+    pub bytes_before: u64,
+}
+
+/// Greatest number of cuts that a manifest tells of one table in one file.
+pub const CUTS_MAX: usize = 15;
 
 impl Manifest {
     /// What a bucket holds before anything is published: no history, number and epoch 0. It is
@@ -120,10 +175,30 @@ impl Manifest {
             number: 0,
             epoch: 0,
             writer: RandomId([0; 8]),
+            publisher: RandomId([0; 8]),
             published: Timestamp::default(),
+            clock: Timestamp::MIN,
             sealed: Commit::ORIGIN,
+            swept: 0,
+            floors: Vec::new(),
+            removed: Vec::new(),
             files: Vec::new(),
         }
+    }
+}
+
+impl TableEntry {
+    /// About how many bytes of the table's row groups lie in `keys`: never too few.
+    #[must_use]
+    pub fn bytes_in(&self, keys: &KeyRange) -> u64 {
+        if !keys.intersects(&self.key_min, &self.key_max) {
+            return 0;
+        }
+        // The events of one key can span two row groups, so that the one before counts too.
+        let below = self.cuts.iter().rev().find(|cut| cut.key < keys.from);
+        let above = self.cuts.iter().find(|cut| keys.until.as_ref().is_some_and(|u| *u <= cut.key));
+        let until = above.map_or(self.bytes, |cut| cut.bytes_before);
+        until - below.map_or(0, |cut| cut.bytes_before)
     }
 }
 

@@ -78,6 +78,8 @@ pub struct HistoryName {
     pub first: Seq,
     /// Last seq it covers.
     pub last: Seq,
+    /// The newest manifest when the making of the file began. What is swept goes by it.
+    pub born: u64,
     /// Makes the name unique: nothing in a bucket is ever overwritten.
     pub unique: WriterId,
 }
@@ -85,8 +87,8 @@ pub struct HistoryName {
 /// The object name of a history file.
 #[must_use]
 pub fn history(name: HistoryName) -> String {
-    let HistoryName { kind, first, last, unique } = name;
-    format!("{HISTORY_PREFIX}/{kind}-{:020}-{:020}-{unique}{HISTORY_SUFFIX}", first.0, last.0)
+    let HistoryName { kind, first: Seq(first), last: Seq(last), born, unique } = name;
+    format!("{HISTORY_PREFIX}/{kind}-{first:020}-{last:020}-{born:020}-{unique}{HISTORY_SUFFIX}")
 }
 
 /// What the object name of a history file says, if it is one.
@@ -98,6 +100,7 @@ pub fn parse_history(name: &str) -> Option<HistoryName> {
         kind: parts.next()?.parse().ok()?,
         first: Seq(parse_number(parts.next()?)?),
         last: Seq(parse_number(parts.next()?)?),
+        born: parse_number(parts.next()?)?,
         unique: parts.next()?.parse().ok()?,
     };
     parts.next().is_none().then_some(parsed)

@@ -25,6 +25,7 @@ fn file(kind: FileKind, first: u64, last: u64, keys: (&'static str, &'static str
         timestamp_max: Timestamp(0),
         key_min: keys.0.into(),
         key_max: keys.1.into(),
+        cuts: Vec::new(),
     };
     HistoryEntry {
         name: format!("{kind}-{first}-{last}"),

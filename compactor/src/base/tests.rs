@@ -8,6 +8,7 @@ use super::*;
 
 const TABLE: TableId = TableId(6);
 const COMMIT: Commit = Commit { seq: Seq(40), timestamp: Timestamp(400) };
+const MAKING: Making = Making { database: foldback_log_tier::ids::RandomId([7; 16]), born: 3 };
 
 /// More than any state here has.
 const LARGE: u64 = 1 << 30;
@@ -28,7 +29,7 @@ fn state(rows: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 fn write(state: &[(Vec<u8>, Vec<u8>)], file_bytes_target: u64) -> Vec<HistoryObject> {
-    let mut writer = BaseWriter::new(DatabaseId::random(), TABLE, COMMIT, file_bytes_target);
+    let mut writer = BaseWriter::new(MAKING, TABLE, COMMIT, file_bytes_target);
     let mut files = Vec::new();
     for (key, value) in state {
         let (seq, timestamp) = (COMMIT.seq, COMMIT.timestamp);

@@ -33,6 +33,7 @@ fn file(kind: FileKind, (first, last): (u64, u64), tables: &[(TableId, u64)]) ->
         timestamp_max: Timestamp(0),
         key_min: Bytes::from_static(b"a"),
         key_max: Bytes::from_static(b"z"),
+        cuts: Vec::new(),
     };
     HistoryEntry {
         name: format!("{kind} {first} {last}"),

@@ -33,7 +33,7 @@ fn commit(seq: u64) -> Commit {
 fn row_groups(events: &Events, first: u64, last: u64) -> Vec<RowGroupRows> {
     let (database, kind, scope) = (DatabaseId::random(), FileKind::Delta, None);
     let (first, last) = (commit(first), commit(last));
-    let mut writer = HistoryWriter::new(HistoryIdentity { database, kind, first, last, scope })
+    let mut writer = HistoryWriter::new(HistoryIdentity { database, kind, first, last, scope }, 0)
         .expect("it is sound");
     let mut commits = CommitIndex::new();
     (first.seq.0..=last.seq.0).for_each(|seq| commits.push(commit(seq)));

@@ -12,7 +12,7 @@ fn delta(database: DatabaseId, seq: u64) -> HistoryObject {
     commits.push(commit);
     let (kind, first, last, scope) = (FileKind::Delta, commit, commit, None);
     let identity = HistoryIdentity { database, kind, first, last, scope };
-    let writer = HistoryWriter::new(identity).expect("it begins");
+    let writer = HistoryWriter::new(identity, 0).expect("it begins");
     writer.finish(Some(&commits)).expect("it ends")
 }
 

@@ -34,7 +34,7 @@ fn file(
     rows: &[Row],
 ) -> HistoryEntry {
     let unique = WriterId::random();
-    let name = HistoryName { kind, first: Seq(first), last: Seq(last), unique };
+    let name = HistoryName { kind, first: Seq(first), last: Seq(last), born: 0, unique };
     let seqs = || rows.iter().map(|(_, seq, _)| *seq);
     let keys_of = || rows.iter().map(|(key, _, _)| *key);
     let held = (!rows.is_empty()).then(|| TableEntry {
@@ -49,6 +49,7 @@ fn file(
         timestamp_max: commit(seqs().max().expect("it has rows")).timestamp,
         key_min: Bytes::from(vec![keys_of().min().expect("it has rows")]),
         key_max: Bytes::from(vec![keys_of().max().expect("it has rows")]),
+        cuts: Vec::new(),
     });
     HistoryEntry {
         name: names::history(name),

@@ -7,7 +7,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
 use crate::history::schema::{COLUMN_KEY, COLUMN_SEQ, COLUMN_TABLE, COLUMN_TIMESTAMP};
-use crate::manifest::TableEntry;
+use crate::manifest::{CUTS_MAX, Cut, TableEntry};
 use crate::{Seq, TableId, Timestamp};
 
 /// What the footer of a history file says of one of its row groups.
@@ -67,7 +67,24 @@ pub(crate) fn table_entries(row_groups: &[RowGroupEntry]) -> Vec<TableEntry> {
             None => tables.push(begin(group)),
         }
     }
+    for entry in &mut tables {
+        entry.cuts = cuts(row_groups.iter().filter(|group| group.table == entry.table));
+    }
     tables
+}
+
+/// Where the bytes of a table lie along its keys: at every row group, or at some if there are many.
+fn cuts<'a>(row_groups: impl Iterator<Item = &'a RowGroupEntry> + Clone) -> Vec<Cut> {
+    let step = row_groups.clone().count().div_ceil(CUTS_MAX + 1).max(1);
+    let mut bytes_before = 0;
+    let mut cuts = Vec::new();
+    for (at, group) in row_groups.enumerate() {
+        if at > 0 && at.is_multiple_of(step) {
+            cuts.push(Cut { key: group.key_min.clone(), bytes_before });
+        }
+        bytes_before += group.bytes;
+    }
+    cuts
 }
 
 /// What the first row group of a table says of the table.
@@ -84,6 +101,7 @@ fn begin(group: &RowGroupEntry) -> TableEntry {
         timestamp_max: group.timestamp_max,
         key_min: group.key_min.clone(),
         key_max: group.key_max.clone(),
+        cuts: Vec::new(),
     }
 }
 

@@ -49,7 +49,7 @@ fn commits_of(identity: &HistoryIdentity) -> Option<CommitIndex> {
 
 /// Writes a file of these rows.
 fn write(identity: &HistoryIdentity, rows: &Rows) -> Result<HistoryObject> {
-    let mut writer = HistoryWriter::new(identity.clone())?;
+    let mut writer = HistoryWriter::new(identity.clone(), 0)?;
     for ((table, key, Reverse(seq)), value) in rows {
         let seq = Seq(*seq);
         let timestamp = timestamp_of(seq);

@@ -23,6 +23,7 @@ use crate::{Error, EventRow, Result, Seq, TableId, WriterId};
 /// Writes one history file into memory.
 pub struct HistoryWriter {
     identity: HistoryIdentity,
+    born: u64,
     file: SerializedFileWriter<Vec<u8>>,
     encoders: ArrowRowGroupWriterFactory,
     buffered: RowGroupColumns,
@@ -33,7 +34,8 @@ pub struct HistoryWriter {
 }
 
 impl HistoryWriter {
-    /// Begins a file.
+    /// Begins a file, whose name says that manifest `born` is the newest now: a file that is not
+    /// listed by the time that sweeping has passed that number never will be.
     ///
     /// # Errors
     ///
@@ -42,7 +44,7 @@ impl HistoryWriter {
     /// # Panics
     ///
     /// When `identity.first` is after `identity.last`, or differs from it in a base.
-    pub fn new(identity: HistoryIdentity) -> Result<Self> {
+    pub fn new(identity: HistoryIdentity, born: u64) -> Result<Self> {
         let HistoryIdentity { kind, first, last, .. } = &identity;
         assert!(first.seq <= last.seq && first.timestamp <= last.timestamp, "first <= last");
         assert!(*kind == FileKind::Delta || first == last, "a base is the state at one commit");
@@ -51,6 +53,7 @@ impl HistoryWriter {
             .map_err(encode_error)?;
         Ok(Self {
             identity,
+            born,
             encoders: ArrowRowGroupWriterFactory::new(&file, arrow_schema()),
             file,
             buffered: RowGroupColumns::new(),
@@ -131,7 +134,7 @@ impl HistoryWriter {
         }
         let metadata = self.file.finish().map_err(encode_error)?;
         let body = Bytes::from(std::mem::take(self.file.inner_mut()));
-        let entry = entry_of(self.identity, &body, page_checksums.offset, &metadata)?;
+        let entry = entry_of(self.identity, self.born, &body, page_checksums.offset, &metadata)?;
         // What is published must be readable: the same checks as those of every later reader.
         HistoryTail::decode(&entry, tail_of(&body, page_checksums.offset))?;
         Ok(HistoryObject { body, entry })
@@ -223,13 +226,15 @@ impl HistoryWriter {
 /// What the manifest is to say of a finished file.
 fn entry_of(
     identity: HistoryIdentity,
+    born: u64,
     body: &Bytes,
     tail_offset: u64,
     metadata: &ParquetMetaData,
 ) -> Result<HistoryEntry> {
     let HistoryIdentity { kind, first, last, scope, .. } = identity;
     let unique = WriterId::random();
-    let name = names::history(HistoryName { kind, first: first.seq, last: last.seq, unique });
+    let name = HistoryName { kind, first: first.seq, last: last.seq, born, unique };
+    let name = names::history(name);
     let row_groups =
         row_group_entries(metadata).map_err(|reason| Error::corrupt(&name, tail_offset, reason))?;
     Ok(HistoryEntry {

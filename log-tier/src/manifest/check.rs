@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::codec::HASH_DIGITS;
-use super::{FORMAT, HistoryEntry, Manifest, TableEntry};
+use super::{CUTS_MAX, FORMAT, Floor, HistoryEntry, Manifest, TableEntry};
 use crate::history::FileKind;
 use crate::{Commit, Seq, TableId, names};
 
@@ -24,7 +24,7 @@ impl Manifest {
         expect(self.number >= 1, || "its number is 0; manifests are numbered from 1".to_owned())?;
         expect(self.epoch >= 1, || "its epoch is 0; epochs are counted from 1".to_owned())?;
         expect(self.sealed.seq <= Seq::MAX, || format!("it is sealed up to {}", self.sealed.seq))?;
-        let mut names_seen = BTreeSet::new();
+        let mut names_seen: BTreeSet<&String> = BTreeSet::new();
         for file in &self.files {
             let HistoryEntry { name, .. } = file;
             file.check().map_err(|reason| format!("of {name}: {reason}"))?;
@@ -32,7 +32,41 @@ impl Manifest {
                 .map_err(|reason| format!("of {name} and what is sealed: {reason}"))?;
             expect(names_seen.insert(name), || format!("{name} is listed twice"))?;
         }
-        self.check_deltas_of_all_tables()
+        self.check_deltas_of_all_tables()?;
+        self.check_floors()?;
+        self.check_removed(&names_seen)
+    }
+
+    fn check_floors(&self) -> Checked {
+        let place = |floor: &Floor| (floor.table, floor.interval);
+        let ascend = self.floors.is_sorted_by(|left, right| place(left) < place(right));
+        expect(ascend, || "its floors do not ascend by table and interval".to_owned())?;
+        let upright = |floor: &&Floor| floor.earliest.seq < floor.interval;
+        match self.floors.iter().find(upright) {
+            None => Ok(()),
+            Some(Floor { table, interval, .. }) => {
+                Err(format!("the floor of table {table} lies before its interval, #{interval}"))
+            }
+        }
+    }
+
+    fn check_removed(&self, listed: &BTreeSet<&String>) -> Checked {
+        expect(self.swept < self.number, || {
+            format!("it is swept up to manifest {}, which is not before it", self.swept)
+        })?;
+        let ascend = self.removed.is_sorted_by(|left, right| left.name < right.name);
+        expect(ascend, || "the removed files do not ascend by name".to_owned())?;
+        for removed in &self.removed {
+            let name = &removed.name;
+            expect(names::parse_history(name).is_some(), || {
+                format!("of {name}: that is not the name of a history file")
+            })?;
+            expect(!listed.contains(name), || format!("{name} is both listed and removed"))?;
+            expect(removed.since <= self.number, || {
+                format!("{name} is removed since manifest {}, which is to come", removed.since)
+            })?;
+        }
+        Ok(())
     }
 
     /// Two deltas that hold every table never hold the same commit.
@@ -142,7 +176,17 @@ impl TableEntry {
         expect(self.timestamp_min <= self.timestamp_max, || {
             "the least timestamp is after the greatest".to_owned()
         })?;
-        expect(self.key_min <= self.key_max, || "the least key is after the greatest".to_owned())
+        expect(self.key_min <= self.key_max, || "the least key is after the greatest".to_owned())?;
+        let ascend = self.cuts.is_sorted_by(|left, right| {
+            left.key <= right.key && left.bytes_before < right.bytes_before
+        });
+        let inside = self.cuts.iter().all(|cut| {
+            let keys = &self.key_min..=&self.key_max;
+            keys.contains(&&cut.key) && (1..self.bytes).contains(&cut.bytes_before)
+        });
+        expect(ascend && inside && self.cuts.len() <= CUTS_MAX, || {
+            "its cuts do not ascend, or lie outside of it, or are too many".to_owned()
+        })
     }
 }
 

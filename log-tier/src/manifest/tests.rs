@@ -27,11 +27,18 @@ fn table(table: u64, row_group: u32, first: Commit, last: Commit) -> TableEntry 
         timestamp_max: last.timestamp,
         key_min: Bytes::from_static(b"a\"\\"),
         key_max: Bytes::from_static(b"\xffz"),
+        cuts: Vec::new(),
     }
 }
 
 fn file(kind: FileKind, first: u64, last: u64) -> HistoryEntry {
-    let name = HistoryName { kind, first: Seq(first), last: Seq(last), unique: WriterId::random() };
+    let name = HistoryName {
+        kind,
+        first: Seq(first),
+        last: Seq(last),
+        born: 0,
+        unique: WriterId::random(),
+    };
     let (first, last) = (commit(first), commit(last));
     HistoryEntry {
         name: names::history(name),
@@ -55,14 +62,13 @@ fn manifest() -> Manifest {
     base.tables = vec![table(7, 0, commit(3), commit(10))];
     base.rows = 2;
     Manifest {
-        format: FORMAT,
-        database: DatabaseId::random(),
         number: 3,
         epoch: 2,
         writer: WriterId::random(),
         published: Timestamp(1_234),
         sealed: commit(30),
         files: vec![base, file(FileKind::Delta, 1, 10), file(FileKind::Delta, 11, 30)],
+        ..Manifest::empty(DatabaseId::random())
     }
 }
 

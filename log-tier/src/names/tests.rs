@@ -6,9 +6,9 @@ use super::*;
 
 fn history_name() -> impl Strategy<Value = HistoryName> {
     let kind = prop_oneof![Just(FileKind::Delta), Just(FileKind::Base)];
-    (kind, any::<u64>(), any::<u64>(), any::<[u8; 8]>()).prop_map(|(kind, first, last, unique)| {
+    (kind, any::<[u64; 3]>(), any::<[u8; 8]>()).prop_map(|(kind, [first, last, born], unique)| {
         let unique = crate::ids::RandomId(unique);
-        HistoryName { kind, first: Seq(first), last: Seq(last), unique }
+        HistoryName { kind, first: Seq(first), last: Seq(last), born, unique }
     })
 }
 
@@ -16,7 +16,7 @@ fn history_name() -> impl Strategy<Value = HistoryName> {
 fn names_are_these() {
     let kind = FileKind::Base;
     let unique = crate::ids::RandomId([0xab; 8]);
-    let name = HistoryName { kind, first: Seq(7), last: Seq(7), unique };
+    let name = HistoryName { kind, first: Seq(7), last: Seq(7), born: 3, unique };
     assert_eq!(segment(Seq(42)), "00000000000000000042.segment");
     assert_eq!(removed(Seq(42)), "00000000000000000042.removed");
     assert_eq!(parse_removed(&removed(Seq(42))), Some(Seq(42)));
@@ -24,7 +24,10 @@ fn names_are_these() {
     assert_eq!(manifest(3), "manifest/00000000000000000003.json");
     assert_eq!(
         history(name),
-        "history/base-00000000000000000007-00000000000000000007-abababababababab.parquet"
+        concat!(
+            "history/base-00000000000000000007-00000000000000000007-00000000000000000003-",
+            "abababababababab.parquet"
+        )
     );
 }
 
@@ -45,7 +48,10 @@ fn what_is_no_name_does_not_parse() {
     for name in ["manifest", "manifest/3.json", "00000000000000000003.json", "manifest//3.json"] {
         assert_eq!(parse_manifest(name), None, "{name}");
     }
-    let sound = "history/delta-00000000000000000001-00000000000000000002-abababababababab.parquet";
+    let sound = concat!(
+        "history/delta-00000000000000000001-00000000000000000002-00000000000000000003-",
+        "abababababababab.parquet"
+    );
     assert!(parse_history(sound).is_some());
     for (from, to) in [
         ("delta", "other"),

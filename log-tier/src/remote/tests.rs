@@ -5,7 +5,7 @@ use std::future::Future;
 use object_store::memory::InMemory;
 
 use super::*;
-use crate::manifest::{FORMAT, Manifest};
+use crate::manifest::Manifest;
 use crate::{Commit, DatabaseId, Timestamp, WriterId, names};
 
 /// Runs what a test awaits.
@@ -18,16 +18,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn manifest(number: u64, epoch: u64) -> Manifest {
-    Manifest {
-        format: FORMAT,
-        database: DatabaseId::random(),
-        number,
-        epoch,
-        writer: WriterId::random(),
-        published: Timestamp(0),
-        sealed: Commit::default(),
-        files: Vec::new(),
-    }
+    Manifest { number, epoch, writer: WriterId::random(), ..Manifest::empty(DatabaseId::random()) }
 }
 
 fn faulty() -> (RemoteLog, Arc<FaultyStore>) {

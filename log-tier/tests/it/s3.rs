@@ -10,7 +10,7 @@ use bytes::Bytes;
 use foldback_log_tier::history::{
     CommitIndex, FileKind, HistoryIdentity, HistoryObject, HistoryWriter,
 };
-use foldback_log_tier::manifest::{FORMAT, HistoryEntry, Manifest};
+use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::names::{self, HistoryName};
 use foldback_log_tier::remote::{BucketUrl, ConditionalPuts, RemoteLog, RemoteOptions};
 use foldback_log_tier::{Commit, DatabaseId, Error, EventRow, Seq, TableId, Timestamp, WriterId};
@@ -136,7 +136,8 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn history_entry(seq: u64) -> HistoryEntry {
     let unique = WriterId::random();
     let commit = Commit { seq: Seq(seq), timestamp: Timestamp(0) };
-    let name = HistoryName { kind: FileKind::Delta, first: commit.seq, last: commit.seq, unique };
+    let name =
+        HistoryName { kind: FileKind::Delta, first: commit.seq, last: commit.seq, born: 0, unique };
     HistoryEntry {
         name: names::history(name),
         kind: FileKind::Delta,
@@ -154,14 +155,12 @@ fn history_entry(seq: u64) -> HistoryEntry {
 
 fn manifest(number: u64, epoch: u64, files: u64) -> Manifest {
     Manifest {
-        format: FORMAT,
-        database: DatabaseId::random(),
         number,
         epoch,
         writer: WriterId::random(),
-        published: Timestamp(0),
         sealed: Commit { seq: Seq(files), timestamp: Timestamp(0) },
         files: (1..=files).map(history_entry).collect(),
+        ..Manifest::empty(DatabaseId::random())
     }
 }
 
@@ -217,7 +216,7 @@ async fn check_history_file(remote: &RemoteLog) {
         value: (seq > 1).then_some(b"value"),
     };
     let rows = [row(b"a", 3), row(b"a", 1), row(b"b", 2)];
-    let mut writer = HistoryWriter::new(identity).expect("a sound identity");
+    let mut writer = HistoryWriter::new(identity, 0).expect("a sound identity");
     for row in rows {
         writer.push(row).expect("it is in order");
     }

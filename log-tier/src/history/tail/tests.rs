@@ -12,7 +12,7 @@ fn sample() -> HistoryObject {
     let database = crate::ids::RandomId([7; 16]);
     let kind = FileKind::Base;
     let identity = HistoryIdentity { database, kind, first: at, last: at, scope: None };
-    let mut writer = HistoryWriter::new(identity).expect("parquet takes our schema");
+    let mut writer = HistoryWriter::new(identity, 0).expect("parquet takes our schema");
     for row in 0..300_u64 {
         let key = format!("key/{:05}", row % 150);
         let value = format!("value {}", row * 7919);

@@ -13,7 +13,7 @@ fn row(table: u64, key: &[u8], seq: u64) -> EventRow<'_> {
 
 /// Pushes these rows into one file.
 fn push_all(identity: HistoryIdentity, rows: &[EventRow<'_>]) {
-    let mut writer = HistoryWriter::new(identity).expect("parquet takes our schema");
+    let mut writer = HistoryWriter::new(identity, 0).expect("parquet takes our schema");
     rows.iter().for_each(|row| writer.push(*row).expect("row groups are few"));
 }
 
@@ -54,7 +54,7 @@ fn every_table_has_row_groups_of_its_own() {
 
 #[test]
 fn a_file_has_a_limit_of_row_groups() {
-    let mut writer = HistoryWriter::new(base(1)).expect("parquet takes our schema");
+    let mut writer = HistoryWriter::new(base(1), 0).expect("parquet takes our schema");
     let limit = u64::try_from(ROW_GROUPS_MAX).expect("64 bits suffice");
     let pushed = (0..limit + 2).try_for_each(|table| writer.push(row(table, b"k", 1)));
     assert!(matches!(pushed, Err(Error::Unsupported(_))), "{pushed:?}");
@@ -62,7 +62,7 @@ fn a_file_has_a_limit_of_row_groups() {
 
 #[test]
 fn the_bytes_so_far_tell_the_size_of_the_file() {
-    let mut writer = HistoryWriter::new(base(1)).expect("parquet takes our schema");
+    let mut writer = HistoryWriter::new(base(1), 0).expect("parquet takes our schema");
     let value = noise(1, 1 << 20);
     let keys: BTreeSet<[u8; 1]> = (0..20).map(|key| [key]).collect();
     for key in &keys {
@@ -76,7 +76,7 @@ fn the_bytes_so_far_tell_the_size_of_the_file() {
 
 #[test]
 fn sizes_of_an_ordinary_file() {
-    let mut writer = HistoryWriter::new(delta(1, 100_000)).expect("parquet takes our schema");
+    let mut writer = HistoryWriter::new(delta(1, 100_000), 0).expect("parquet takes our schema");
     for order in 0..100_000_u64 {
         let key = format!("customer/{:08}/order/{order:010}", order / 7);
         let value =
@@ -129,6 +129,6 @@ fn no_row_is_newer_than_the_file() {
 #[test]
 #[should_panic(expected = "index covers")]
 fn a_delta_needs_the_index_of_exactly_its_commits() {
-    let writer = HistoryWriter::new(delta(2, 9)).expect("parquet takes our schema");
+    let writer = HistoryWriter::new(delta(2, 9), 0).expect("parquet takes our schema");
     let _ = writer.finish(commits_of(&delta(2, 8)).as_ref());
 }

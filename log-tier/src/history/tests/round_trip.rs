@@ -61,6 +61,7 @@ fn expected_tables(rows: &Rows, tail: &HistoryTail) -> Vec<TableEntry> {
             timestamp_max: timestamp_of(seq_max),
             key_min: key(keys().next()).expect("the table has a row"),
             key_max: key(keys().next_back()).expect("the table has a row"),
+            cuts: Vec::new(),
         }
     };
     tables.into_iter().map(expected).collect()

@@ -198,7 +198,7 @@ fn base_of(database: DatabaseId, commits: &[CommittedBatch]) -> HistoryObject {
 }
 
 fn write(identity: HistoryIdentity, rows: &Rows, index: Option<&CommitIndex>) -> HistoryObject {
-    let mut writer = HistoryWriter::new(identity).expect("parquet takes our schema");
+    let mut writer = HistoryWriter::new(identity, 0).expect("parquet takes our schema");
     for ((table, key, Reverse(seq)), (timestamp, value)) in rows {
         let (table, seq, timestamp, value) = (*table, *seq, *timestamp, value.as_deref());
         writer.push(EventRow { table, key, seq, timestamp, value }).expect("the rows are few");

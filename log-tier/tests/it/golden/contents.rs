@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use foldback_log_tier::history::{CommitIndex, FileKind, HistoryIdentity};
 use foldback_log_tier::ids::RandomId;
-use foldback_log_tier::manifest::{Manifest, Scope};
+use foldback_log_tier::manifest::{Floor, Manifest, Removed, Scope};
 use foldback_log_tier::{
     Batch, Change, Commit, CommittedBatch, DatabaseId, Event, EventRow, KeyRange, Seq, TableId,
     Timestamp, WriterId,
@@ -11,8 +11,10 @@ use foldback_log_tier::{
 
 /// The database of all golden files.
 pub(crate) const DATABASE: DatabaseId = RandomId(*b"golden database!");
-/// Who published the manifest.
+/// Who holds the epoch.
 pub(crate) const WRITER: WriterId = RandomId([0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]);
+/// Who published the manifest.
+pub(crate) const COMPACTOR: WriterId = RandomId([0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10]);
 /// The number of the manifest.
 pub(crate) const MANIFEST_NUMBER: u64 = 7;
 /// Where the log begins: before any commit.
@@ -30,9 +32,12 @@ pub(crate) const SEALED_SEGMENT: &str = "log/00000000000000000001.segment";
 pub(crate) const ACTIVE_SEGMENT: &str = "log/00000000000000000004.segment";
 pub(crate) const MANIFEST: &str = "bucket/manifest/00000000000000000007.json";
 pub(crate) const DELTA: &str = "bucket/history/\
-    delta-00000000000000000001-00000000000000000004-00000000000000d1.parquet";
+    delta-00000000000000000001-00000000000000000004-00000000000000000005-00000000000000d1.parquet";
 pub(crate) const BASE_OF_A: &str = "bucket/history/\
-    base-00000000000000000003-00000000000000000003-00000000000000b1.parquet";
+    base-00000000000000000003-00000000000000000003-00000000000000000006-00000000000000b1.parquet";
+/// The path that a file had which the manifest lists no more.
+pub(crate) const REMOVED: &str = "bucket/history/\
+    delta-00000000000000000001-00000000000000000002-00000000000000000002-00000000000000c1.parquet";
 pub(crate) const IDENTITY: &str = "identity.json";
 
 /// The identity file, as text.
@@ -143,8 +148,18 @@ pub(crate) fn manifest_without_files() -> Manifest {
         number: MANIFEST_NUMBER,
         epoch: 2,
         writer: WRITER,
+        publisher: COMPACTOR,
         published: Timestamp(1_700_000_000_500_000),
+        clock: Timestamp(1_700_000_000_250_000),
         sealed: commit(SEALED),
+        swept: 2,
+        floors: vec![Floor { table: TableId(1), interval: Seq(1), earliest: commit(Seq(2)) }],
+        removed: vec![Removed {
+            name: object_name(REMOVED),
+            bytes: 1234,
+            since: 6,
+            at: Timestamp(1_700_000_000_125_000),
+        }],
         files: Vec::new(),
     }
 }

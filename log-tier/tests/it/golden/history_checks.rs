@@ -124,6 +124,7 @@ fn tables(rows: &[GoldenRow], entry: &HistoryEntry) -> Vec<TableEntry> {
                 timestamp_max: contents::commit(seq_max).timestamp,
                 key_min: Bytes::from_static(rows[0].1),
                 key_max: Bytes::from_static(rows[rows.len() - 1].1),
+                cuts: Vec::new(),
             }
         })
         .collect()

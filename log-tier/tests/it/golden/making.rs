@@ -76,7 +76,7 @@ fn make_log(directory: &Path) {
 
 fn write_history(identity: HistoryIdentity, rows: &[GoldenRow]) -> HistoryObject {
     let is_delta = identity.scope.is_none();
-    let mut writer = HistoryWriter::new(identity).expect("parquet takes our schema");
+    let mut writer = HistoryWriter::new(identity, 0).expect("parquet takes our schema");
     for row in rows {
         writer.push(event_row(row)).expect("the rows are few");
     }
