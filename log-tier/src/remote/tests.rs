@@ -6,7 +6,7 @@ use object_store::memory::InMemory;
 
 use super::*;
 use crate::manifest::Manifest;
-use crate::{Commit, DatabaseId, Timestamp, WriterId, names};
+use crate::{DatabaseId, Timestamp, WriterId, names};
 
 /// Runs what a test awaits.
 fn run<T>(future: impl Future<Output = T>) -> T {
