@@ -30,7 +30,7 @@ mod traffic;
 
 pub use bucket_url::BucketUrl;
 #[cfg(any(test, feature = "testing"))]
-pub use faulty::{Fault, FaultyStore, StoreCall};
+pub use faulty::{BeforeEach, Fault, FaultyStore, ManualStoreTimes, StoreCall};
 pub use traffic::Traffic;
 
 use traffic::{CountingStore, TrafficCounters};

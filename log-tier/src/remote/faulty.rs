@@ -1,24 +1,37 @@
-//! An object store that fails on order: by a script for each kind of call, or by a seed.
+//! An object store that fails on order: by a script for each kind of call, by a seed, or as the
+//! store of a process that dies does; that stalls where a test wants it to, and tells the time that
+//! a test sets.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyMode, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
 };
+
+mod gate;
+mod orders;
+mod times;
+mod upload;
+
+pub use times::ManualStoreTimes;
+
+use gate::CallGate;
+use upload::FaultyUpload;
 
 /// The calls that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StoreCall {
-    /// A put that must not find the object.
+    /// A put or a copy that must not find the object.
     Create,
-    /// Any other put of a whole object.
+    /// Any other put or copy of a whole object; the beginning and the end of an upload in parts,
+    /// and each part.
     Put,
     /// A read of an object, or of a part of it.
     Get,
@@ -26,6 +39,8 @@ pub enum StoreCall {
     Head,
     /// A listing.
     List,
+    /// The deletion of one object, also where one request deletes many; the abortion of an upload.
+    Delete,
 }
 
 /// What happens to one call.
@@ -45,32 +60,21 @@ pub enum Fault {
     NotFound,
 }
 
+/// What a test runs before each call; see [`FaultyStore::before_each`].
+pub type BeforeEach = Arc<dyn Fn(StoreCall, &str) + Send + Sync>;
+
 /// Passes calls on to the store inside, except where a fault is due.
 #[derive(Debug)]
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
-    orders: Mutex<FaultOrders>,
-}
-
-/// Scripts come first; where a call's script has ended, the dice decide.
-#[derive(Debug, Default)]
-struct FaultOrders {
-    scripts: BTreeMap<StoreCall, VecDeque<Fault>>,
-    dice: Option<FaultDice>,
-}
-
-/// A generator of faults: a call in `one_in` fails.
-#[derive(Debug)]
-struct FaultDice {
-    state: u64,
-    one_in: u64,
+    gate: Arc<CallGate>,
 }
 
 impl FaultyStore {
     /// A store that passes everything on to `inner` until it is told to fail.
     #[must_use]
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, orders: Mutex::default() }
+        Self { inner, gate: Arc::default() }
     }
 
     /// A store in memory that does as it should until it is told to fail.
@@ -79,9 +83,15 @@ impl FaultyStore {
         Self::new(Arc::new(object_store::memory::InMemory::new()))
     }
 
+    /// As [`Self::new`], with objects last modified when `times` says so.
+    #[must_use]
+    pub fn with_times(inner: Arc<dyn ObjectStore>, times: ManualStoreTimes) -> Self {
+        Self { inner, gate: Arc::new(CallGate::with_times(times)) }
+    }
+
     /// Adds `faults` to what happens to the coming calls of this kind, one a call.
     pub fn script(&self, call: StoreCall, faults: &[Fault]) {
-        self.orders().scripts.entry(call).or_default().extend(faults);
+        self.gate.orders().script(call, faults);
     }
 
     /// Makes about one call in `one_in` fail from now on; the same seed gives the same faults.
@@ -91,71 +101,36 @@ impl FaultyStore {
     /// When `one_in` is zero.
     pub fn seed(&self, seed: u64, one_in: u64) {
         assert!(one_in > 0, "one call in zero cannot fail");
-        self.orders().dice = Some(FaultDice { state: seed, one_in });
+        self.gate.orders().seed(seed, one_in);
+    }
+
+    /// Lets `calls` more calls of any kind pass, and then fails every one, as for a process that
+    /// has died: the first that fails still takes effect if `takes_effect`, the later ones do not.
+    /// It ends with [`Self::heal`].
+    pub fn crash_after(&self, calls: u64, takes_effect: bool) {
+        self.gate.orders().crash_after(calls, takes_effect);
+    }
+
+    /// Runs `hook` before each call that a living process makes, with the object or the prefix it
+    /// is about; what happens to the call is decided after it. So a test can let other processes
+    /// run while this one stalls between two calls.
+    ///
+    /// The hook runs on a thread of its own and under no lock: it may block, drive any runtime, and
+    /// use other stores over the same inner one. Calls to this store from within it run it again.
+    /// It takes the place of the one before, and stays when the store is healed.
+    pub fn before_each(&self, hook: BeforeEach) {
+        self.gate.set_before_each(Some(hook));
+    }
+
+    /// How many calls were made so far, those that failed included.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.gate.calls()
     }
 
     /// Lets everything through again.
     pub fn heal(&self) {
-        *self.orders() = FaultOrders::default();
-    }
-
-    fn orders(&self) -> MutexGuard<'_, FaultOrders> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn next_fault(&self, call: StoreCall) -> Fault {
-        let mut orders = self.orders();
-        let scripted = orders.scripts.get_mut(&call).and_then(VecDeque::pop_front);
-        scripted.or_else(|| Some(orders.dice.as_mut()?.roll(call))).unwrap_or(Fault::None)
-    }
-
-    /// The error of a call that is to have no effect, if that is what is due.
-    fn refuse(&self, call: StoreCall, at: &str) -> Result<()> {
-        match self.next_fault(call) {
-            Fault::None => Ok(()),
-            fault => Err(fault.error(at)),
-        }
-    }
-}
-
-impl FaultDice {
-    fn roll(&mut self, call: StoreCall) -> Fault {
-        if !self.draw().is_multiple_of(self.one_in) {
-            return Fault::None;
-        }
-        let writes = matches!(call, StoreCall::Create | StoreCall::Put);
-        match self.draw() % 4 {
-            0 if call == StoreCall::Create => Fault::MetItself,
-            1 if call == StoreCall::Create => Fault::Conflict,
-            0..=2 if writes => Fault::AnswerLost,
-            _ => Fault::Busy,
-        }
-    }
-
-    /// The next number of a linear congruential sequence, of which the high bits are the good ones.
-    fn draw(&mut self) -> u64 {
-        const FACTOR: u64 = 0x5851_f42d_4c95_7f2d;
-        const STEP: u64 = 0x1405_7b7e_f767_814f;
-        self.state = self.state.wrapping_mul(FACTOR).wrapping_add(STEP);
-        self.state >> 33
-    }
-}
-
-impl Fault {
-    fn error(self, at: &str) -> Error {
-        let path = at.to_owned();
-        match self {
-            Self::MetItself | Self::Conflict => {
-                Error::AlreadyExists { path, source: "injected: there is such an object".into() }
-            }
-            Self::NotFound => {
-                Error::NotFound { path, source: "injected: there is no such object".into() }
-            }
-            Self::None | Self::AnswerLost | Self::Busy => Error::Generic {
-                store: "FaultyStore",
-                source: "injected: the store is busy or its answer was lost".into(),
-            },
-        }
+        *self.gate.orders() = orders::FaultOrders::default();
     }
 }
 
@@ -172,14 +147,13 @@ impl ObjectStore for FaultyStore {
             PutMode::Create => StoreCall::Create,
             PutMode::Overwrite | PutMode::Update(_) => StoreCall::Put,
         };
-        match self.next_fault(call) {
-            Fault::None => self.inner.put_opts(at, body, how).await,
-            fault @ (Fault::AnswerLost | Fault::MetItself) => {
-                self.inner.put_opts(at, body, how).await?;
-                Err(fault.error(at.as_ref()))
-            }
-            fault => Err(fault.error(at.as_ref())),
-        }
+        let work = async {
+            let now = self.gate.now();
+            let put = self.inner.put_opts(at, body, how).await?;
+            self.gate.record(at, now);
+            Ok(put)
+        };
+        self.gate.pass(call, at.as_ref(), work).await
     }
 
     async fn put_multipart_opts(
@@ -187,35 +161,89 @@ impl ObjectStore for FaultyStore {
         at: &Path,
         how: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.refuse(StoreCall::Put, at.as_ref())?;
-        self.inner.put_multipart_opts(at, how).await
+        let work = async {
+            let begun = self.gate.now();
+            let inner = self.inner.put_multipart_opts(at, how).await?;
+            let (gate, at) = (self.gate.clone(), at.clone());
+            let upload: Box<dyn MultipartUpload> =
+                Box::new(FaultyUpload { inner, gate, at, begun });
+            Ok(upload)
+        };
+        self.gate.pass(StoreCall::Put, at.as_ref(), work).await
     }
 
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
-        self.refuse(if how.head { StoreCall::Head } else { StoreCall::Get }, at.as_ref())?;
-        self.inner.get_opts(at, how).await
+        let call = if how.head { StoreCall::Head } else { StoreCall::Get };
+        let mut answer = self.gate.pass(call, at.as_ref(), self.inner.get_opts(at, how)).await?;
+        self.gate.amend(&mut answer.meta);
+        Ok(answer)
     }
 
     fn delete_stream(
         &self,
         objects: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(objects)
+        let (inner, gate) = (self.inner.clone(), self.gate.clone());
+        objects.then(move |object| delete(inner.clone(), gate.clone(), object)).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.refuse(StoreCall::List, prefix.map_or("", Path::as_ref)) {
-            Ok(()) => self.inner.list(prefix),
-            Err(error) => futures::stream::iter([Err(error)]).boxed(),
-        }
+        let listing = list(self.inner.clone(), self.gate.clone(), prefix.cloned());
+        futures::stream::once(listing).try_flatten().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.refuse(StoreCall::List, prefix.map_or("", Path::as_ref))?;
-        self.inner.list_with_delimiter(prefix).await
+        let at = prefix.map_or("", Path::as_ref);
+        let work = self.inner.list_with_delimiter(prefix);
+        let mut listing = self.gate.pass(StoreCall::List, at, work).await?;
+        listing.objects.iter_mut().for_each(|meta| self.gate.amend(meta));
+        Ok(listing)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, how: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, how).await
+        let call = match how.mode {
+            CopyMode::Create => StoreCall::Create,
+            CopyMode::Overwrite => StoreCall::Put,
+        };
+        let work = async {
+            let now = self.gate.now();
+            self.inner.copy_opts(from, to, how).await?;
+            self.gate.record(to, now);
+            Ok(())
+        };
+        self.gate.pass(call, to.as_ref(), work).await
     }
 }
+
+async fn delete(
+    inner: Arc<dyn ObjectStore>,
+    gate: Arc<CallGate>,
+    object: Result<Path>,
+) -> Result<Path> {
+    let at = object?;
+    let work = async {
+        inner.delete(&at).await?;
+        gate.forget(&at);
+        Ok(())
+    };
+    gate.pass(StoreCall::Delete, at.as_ref(), work).await?;
+    Ok(at)
+}
+
+async fn list(
+    inner: Arc<dyn ObjectStore>,
+    gate: Arc<CallGate>,
+    prefix: Option<Path>,
+) -> Result<BoxStream<'static, Result<ObjectMeta>>> {
+    let at = prefix.as_ref().map_or("", Path::as_ref);
+    let work = async { Ok(inner.list(prefix.as_ref())) };
+    let objects = gate.pass(StoreCall::List, at, work).await?;
+    let amended = objects.map_ok(move |mut meta| {
+        gate.amend(&mut meta);
+        meta
+    });
+    Ok(amended.boxed())
+}
+
+#[cfg(test)]
+mod tests;
