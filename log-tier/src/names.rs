@@ -24,6 +24,8 @@ pub const MANIFEST_PREFIX: &str = "manifest";
 pub const HISTORY_PREFIX: &str = "history";
 /// Bucket: the prefix of the objects by which a store is probed at open.
 pub const PROBE_PREFIX: &str = "probe";
+/// Bucket: the prefix of the objects by which a store's clock is read.
+pub const CLOCK_PREFIX: &str = "clock";
 
 const SEGMENT_SUFFIX: &str = ".segment";
 const REMOVED_SUFFIX: &str = ".removed";
@@ -110,6 +112,12 @@ pub fn parse_history(name: &str) -> Option<HistoryName> {
 #[must_use]
 pub fn probe(unique: WriterId) -> String {
     format!("{PROBE_PREFIX}/{unique}")
+}
+
+/// The object name of a scratch object by which a store's clock is read.
+#[must_use]
+pub fn clock(unique: WriterId) -> String {
+    format!("{CLOCK_PREFIX}/{unique}")
 }
 
 fn parse_number(digits: &str) -> Option<u64> {

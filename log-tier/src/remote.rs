@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload};
 
 use crate::fs::to_length;
-use crate::{Error, Result};
+use crate::{Error, Result, Timestamp};
 
 mod bucket_url;
 mod durable_files;
@@ -25,12 +25,14 @@ mod history_files;
 mod local_store;
 mod option_names;
 mod publish;
+mod store_times;
 mod stores;
 mod traffic;
 
 pub use bucket_url::BucketUrl;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::{BeforeEach, Fault, FaultyStore, ManualStoreTimes, StoreCall};
+pub use store_times::ListedObject;
 pub use traffic::Traffic;
 
 use traffic::{CountingStore, TrafficCounters};
@@ -200,25 +202,22 @@ impl RemoteLog {
 
     /// Names and lengths of the objects under `prefix`, sorted by name: not every store sorts.
     async fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>> {
-        let path = ObjectPath::from(prefix);
-        let mut objects: Vec<_> = self
-            .store
-            .list((!prefix.is_empty()).then_some(&path))
-            .map_ok(|meta| (meta.location.to_string(), meta.size))
-            .try_collect()
-            .await
-            .map_err(self.refused("list", prefix))?;
-        objects.sort_unstable();
-        Ok(objects)
+        let objects = self.list_with_times(prefix).await?;
+        Ok(objects.into_iter().map(|object| (object.name, object.bytes)).collect())
     }
 
     /// The whole of the object `name`, or `None` if it is not there.
     async fn read_whole(&self, name: &str, bytes_max: u64) -> Result<Option<Bytes>> {
+        Ok(self.read_dated(name, bytes_max).await?.map(|(body, _)| body))
+    }
+
+    /// As [`Self::read_whole`], and when the object was put, by the store's clock.
+    async fn read_dated(&self, name: &str, bytes_max: u64) -> Result<Option<(Bytes, Timestamp)>> {
         let answer = match self.store.get(&ObjectPath::from(name)).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             answer => answer.map_err(self.refused("read", name))?,
         };
-        let size = answer.meta.size;
+        let (size, modified) = (answer.meta.size, store_times::modified(&answer.meta));
         if size > bytes_max {
             return Err(Error::Unsupported(format!(
                 "{name} in {} has {size} bytes, and this release reads at most {bytes_max} of it",
@@ -229,7 +228,7 @@ impl RemoteLog {
         if to_length(body.len()) != size {
             return Err(self.short(name, to_length(body.len()), size));
         }
-        Ok(Some(body))
+        Ok(Some((body, modified)))
     }
 
     async fn get_range(&self, name: &str, range: &Range<u64>) -> object_store::Result<Bytes> {

@@ -22,6 +22,7 @@ fn names_are_these() {
     assert_eq!(parse_removed(&removed(Seq(42))), Some(Seq(42)));
     assert_eq!(parse_removed("42.removed").or(parse_removed(&segment(Seq(42)))), None);
     assert_eq!(manifest(3), "manifest/00000000000000000003.json");
+    assert_eq!(clock(unique), "clock/abababababababab");
     assert_eq!(
         history(name),
         concat!(

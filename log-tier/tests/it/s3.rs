@@ -12,7 +12,9 @@ use foldback_log_tier::history::{
 };
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::names::{self, HistoryName};
-use foldback_log_tier::remote::{BucketUrl, ConditionalPuts, RemoteLog, RemoteOptions};
+use foldback_log_tier::remote::{
+    BucketUrl, ConditionalPuts, ListedObject, RemoteLog, RemoteOptions,
+};
 use foldback_log_tier::{Commit, DatabaseId, Error, EventRow, Seq, TableId, Timestamp, WriterId};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path as ObjectPath;
@@ -169,6 +171,7 @@ fn check_conformance(bucket: &TestBucket) {
     run(async {
         bucket.connect().await.probe().await.expect("it has conditional puts");
         check_objects(&bucket.connect().await).await;
+        check_times(&bucket.connect().await).await;
         check_history_file(&bucket.connect().await).await;
         check_history_file_in_parts(&bucket.connect().await).await;
         check_publishing(bucket).await;
@@ -200,6 +203,26 @@ async fn check_objects(remote: &RemoteLog) {
     assert_eq!(remote.list_objects().await.expect("a listing"), [(name.clone(), 100_000)]);
     remote.delete(&[name, "history/none".to_owned()]).await.expect("one that is not there is fine");
     assert_eq!(remote.list_objects().await.expect("a listing"), []);
+}
+
+/// The store's clock goes on, and dates what is put by it. It may be cut to seconds.
+async fn check_times(remote: &RemoteLog) {
+    let first = remote.store_now().await.expect("it has a clock");
+    remote.put_small("times/b", Bytes::from_static(b"12")).await.expect("a put");
+    remote.put_small("times/a/c", Bytes::new()).await.expect("a put");
+    let last = remote.store_now().await.expect("it has a clock");
+    assert!(first <= last && Timestamp(1_600_000_000_000_000) < first, "{first:?} {last:?}");
+    let objects = remote.list_with_times("times").await.expect("a listing");
+    let told = |object: &ListedObject| (object.name.clone(), object.bytes);
+    let expected = [("times/a/c".to_owned(), 0), ("times/b".to_owned(), 2)];
+    assert_eq!(objects.iter().map(told).collect::<Vec<_>>(), expected);
+    let second = 1_000_000;
+    for object in objects {
+        assert!(first.saturating_add_micros(-second) <= object.modified, "{first:?} {object:?}");
+        assert!(object.modified <= last.saturating_add_micros(second), "{last:?} {object:?}");
+    }
+    remote.delete(&expected.map(|(name, _)| name)).await.expect("they are there");
+    assert_eq!(remote.list_with_times("").await.expect("a listing"), [], "no clock stays");
 }
 
 /// Puts a history file, and reads each of its parts.

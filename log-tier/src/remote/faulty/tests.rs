@@ -76,6 +76,7 @@ fn assert_the_dead_do_nothing(remote: &RemoteLog) {
             remote.list_objects().await.map(drop),
             remote.delete(&["history/x".to_owned()]).await,
             remote.probe().await,
+            remote.store_now().await.map(drop),
         ];
         for error in errors {
             let error = error.expect_err("it is dead");
