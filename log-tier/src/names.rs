@@ -24,6 +24,8 @@ pub const MANIFEST_PREFIX: &str = "manifest";
 pub const HISTORY_PREFIX: &str = "history";
 /// Bucket: the prefix of the objects by which a store is probed at open.
 pub const PROBE_PREFIX: &str = "probe";
+/// Bucket: the prefix of all leases.
+pub const LEASE_PREFIX: &str = "lease";
 /// Bucket: the prefix of the objects by which a store's clock is read.
 pub const CLOCK_PREFIX: &str = "clock";
 
@@ -31,6 +33,7 @@ const SEGMENT_SUFFIX: &str = ".segment";
 const REMOVED_SUFFIX: &str = ".removed";
 const MANIFEST_SUFFIX: &str = ".json";
 const HISTORY_SUFFIX: &str = ".parquet";
+const LEASE_SUFFIX: &str = ".json";
 const NUMBER_DIGITS: usize = 20;
 
 /// The file name of the segment whose first commit is `first`.
@@ -112,6 +115,19 @@ pub fn parse_history(name: &str) -> Option<HistoryName> {
 #[must_use]
 pub fn probe(unique: WriterId) -> String {
     format!("{PROBE_PREFIX}/{unique}")
+}
+
+/// The object name of a lease.
+#[must_use]
+pub fn lease(unique: WriterId) -> String {
+    format!("{LEASE_PREFIX}/{unique}{LEASE_SUFFIX}")
+}
+
+/// What makes the name of this lease unique, if it is the name of one.
+#[must_use]
+pub fn parse_lease(name: &str) -> Option<WriterId> {
+    let unique = name.strip_prefix(LEASE_PREFIX)?.strip_prefix('/')?;
+    unique.strip_suffix(LEASE_SUFFIX)?.parse().ok()
 }
 
 /// The object name of a scratch object by which a store's clock is read.

@@ -1,7 +1,8 @@
 //! The bucket: manifests and history files on an object store, and the right to publish there.
 //!
-//! Nothing in a bucket is ever overwritten. A manifest is created, or the attempt fails; a history
-//! file has a name that no other has. This module alone knows that there is an object store.
+//! Nothing in a bucket is ever overwritten, but a lease by its own holder. A manifest is created, or
+//! the attempt fails; a history file has a name that no other has. This module alone knows that
+//! there is an object store.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,7 @@ mod durable_files;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
 mod history_files;
+mod leases;
 mod local_store;
 mod option_names;
 mod publish;
@@ -32,6 +34,7 @@ mod traffic;
 pub use bucket_url::BucketUrl;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::{BeforeEach, Fault, FaultyStore, ManualStoreTimes, StoreCall};
+pub use leases::{HeldLease, LEASE_BYTES_MAX, LEASE_FORMAT, Lease};
 pub use store_times::ListedObject;
 pub use traffic::Traffic;
 

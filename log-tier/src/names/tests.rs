@@ -22,6 +22,7 @@ fn names_are_these() {
     assert_eq!(parse_removed(&removed(Seq(42))), Some(Seq(42)));
     assert_eq!(parse_removed("42.removed").or(parse_removed(&segment(Seq(42)))), None);
     assert_eq!(manifest(3), "manifest/00000000000000000003.json");
+    assert_eq!(lease(unique), "lease/abababababababab.json");
     assert_eq!(clock(unique), "clock/abababababababab");
     assert_eq!(
         history(name),
@@ -49,6 +50,16 @@ fn what_is_no_name_does_not_parse() {
     for name in ["manifest", "manifest/3.json", "00000000000000000003.json", "manifest//3.json"] {
         assert_eq!(parse_manifest(name), None, "{name}");
     }
+    for name in [
+        "lease/ababababababab.json",
+        "lease/ABABABABABABABAB.json",
+        "lease/abababababababab",
+        "abababababababab.json",
+        "clock/abababababababab.json",
+        "lease/x/abababababababab.json",
+    ] {
+        assert_eq!(parse_lease(name), None, "{name}");
+    }
     let sound = concat!(
         "history/delta-00000000000000000001-00000000000000000002-00000000000000000003-",
         "abababababababab.parquet"
@@ -73,6 +84,12 @@ proptest! {
         prop_assert_eq!(parse_manifest(&manifest(left)), Some(left));
         prop_assert_eq!(segment(Seq(left)).cmp(&segment(Seq(right))), left.cmp(&right));
         prop_assert_eq!(manifest(left).cmp(&manifest(right)), left.cmp(&right));
+    }
+
+    #[test]
+    fn lease_names_come_back(unique: [u8; 8]) {
+        let unique = crate::ids::RandomId(unique);
+        prop_assert_eq!(parse_lease(&lease(unique)), Some(unique));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use foldback_log_tier::history::{
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::names::{self, HistoryName};
 use foldback_log_tier::remote::{
-    BucketUrl, ConditionalPuts, ListedObject, RemoteLog, RemoteOptions,
+    BucketUrl, ConditionalPuts, HeldLease, LEASE_FORMAT, Lease, ListedObject, RemoteLog,
+    RemoteOptions,
 };
 use foldback_log_tier::{Commit, DatabaseId, Error, EventRow, Seq, TableId, Timestamp, WriterId};
 use object_store::aws::AmazonS3Builder;
@@ -172,6 +173,7 @@ fn check_conformance(bucket: &TestBucket) {
         bucket.connect().await.probe().await.expect("it has conditional puts");
         check_objects(&bucket.connect().await).await;
         check_times(&bucket.connect().await).await;
+        check_leases(bucket).await;
         check_history_file(&bucket.connect().await).await;
         check_history_file_in_parts(&bucket.connect().await).await;
         check_publishing(bucket).await;
@@ -223,6 +225,35 @@ async fn check_times(remote: &RemoteLog) {
     }
     remote.delete(&expected.map(|(name, _)| name)).await.expect("they are there");
     assert_eq!(remote.list_with_times("").await.expect("a listing"), [], "no clock stays");
+}
+
+/// A lease is seen by another process, renewed in its place, and gone when it is deleted.
+async fn check_leases(bucket: &TestBucket) {
+    let (holder, sweeper) = (bucket.connect().await, bucket.connect().await);
+    assert_eq!(sweeper.leases().await.expect("none"), []);
+    let name = names::lease(WriterId::random());
+    let lease = |manifest: u64, ttl_secs: u64| Lease {
+        format: LEASE_FORMAT,
+        database: DatabaseId::random(),
+        manifest,
+        holder: "restore of orders".to_owned(),
+        ttl_secs,
+    };
+    let mut renewed = Timestamp::MIN;
+    for lease in [lease(1, 600), lease(2, 3_600)] {
+        holder.put_lease(&name, &lease).await.expect("a put");
+        let store_now = sweeper.store_now().await.expect("it has a clock");
+        let [held] = sweeper.leases().await.expect("sound").try_into().expect("one");
+        let HeldLease { name: held_name, lease: held_lease, renewed: held_since } = &held;
+        assert_eq!((held_name, held_lease), (&name, &lease));
+        assert!(renewed <= *held_since, "{renewed:?} {held_since:?}");
+        renewed = *held_since;
+        assert!(!held.expired(store_now));
+        let ttl_micros = i64::try_from(lease.ttl_secs).expect("small") * 1_000_000;
+        assert!(held.expired(store_now.saturating_add_micros(ttl_micros + 4_000_000)));
+    }
+    holder.delete(std::slice::from_ref(&name)).await.expect("it is there");
+    assert_eq!(sweeper.leases().await.expect("none"), []);
 }
 
 /// Puts a history file, and reads each of its parts.

@@ -46,16 +46,19 @@ fn all_names(samples: &[Sample]) -> Door {
         let objects = sample.objects.iter().map(|object| object.entry.name.clone());
         let segment = names::segment(sample.sealed.before.seq.next());
         let ids = [sample.database.to_string(), sample.manifest.writer.to_string()];
-        objects.chain([segment, names::manifest(sample.manifest.number)]).chain(ids)
+        let manifest = names::manifest(sample.manifest.number);
+        let lease = names::lease(sample.manifest.writer);
+        objects.chain([segment, manifest, lease]).chain(ids)
     });
     let check = move |_, input: &[u8]| {
         let input = String::from_utf8_lossy(input);
         let segment = names::parse_segment(&input).map(names::segment);
         let manifest = names::parse_manifest(&input).map(names::manifest);
         let history = names::parse_history(&input).map(names::history);
+        let lease = names::parse_lease(&input).map(names::lease);
         let database = input.parse::<DatabaseId>().ok().map(|id| id.to_string());
         let writer = input.parse::<WriterId>().ok().map(|id| id.to_string());
-        let parsed = [segment, manifest, history, database, writer];
+        let parsed = [segment, manifest, history, lease, database, writer];
         let mut built = parsed.into_iter().flatten().peekable();
         let is_accepted = built.peek().is_some();
         built.for_each(|name| assert_eq!(name, input));
