@@ -345,7 +345,7 @@ impl Work {
         let timeline = Timeline {
             segments: &self.log.segments(),
             manifest: &self.publisher.newest(),
-            log: &self.log.reader,
+            log: Some(&self.log.reader),
             history: &self.history,
             network: &self.network,
         };

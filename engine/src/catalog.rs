@@ -94,6 +94,15 @@ impl Catalog {
         Ok(&self.tables[id])
     }
 
+    /// The live table of this name, which has a history.
+    pub(crate) fn protected(&self, name: &str) -> Result<&TableRecord> {
+        let record = self.by_name(name)?;
+        match record.protection.is_empty() {
+            true => Err(Error::NotProtected { name: record.name.clone() }),
+            false => Ok(record),
+        }
+    }
+
     /// The live table with this id.
     pub(crate) fn live_by_id(&self, id: TableId) -> Result<&TableRecord> {
         let live = self.tables.get(&id).filter(|record| record.dropped.is_none());

@@ -25,6 +25,7 @@ mod replay;
 mod restores;
 mod status;
 
+pub(crate) use open::{newest_manifest, start_network};
 pub use recover::Recovery;
 pub use status::Status;
 

@@ -1,6 +1,6 @@
 //! What can go wrong for a user of the engine, one variant for each way to react.
 
-use foldback_log_tier::{DatabaseId, Seq, Timestamp};
+use foldback_log_tier::{Commit, DatabaseId, Seq, Timestamp};
 
 use crate::instant;
 
@@ -69,6 +69,32 @@ pub enum Error {
         asked: Seq,
         /// The last commit.
         last: Seq,
+    },
+    /// Whoever reads a bucket alone asked for an instant or a commit that is not sealed, or of
+    /// which a commit that is not sealed may be part.
+    #[error(
+        "{asked} is not in the bucket yet: it holds commits up to #{}, at {}, and a later one may be \
+         stamped at that instant too; nothing was read or changed; ask for the latest, for #{} or \
+         for an earlier instant, or read again once the database has sealed more, which the process \
+         that has it open does by itself, and `seal` at once",
+        sealed.seq, instant::show(sealed.timestamp), sealed.seq
+    )]
+    NotSealed {
+        /// The target, as it was asked for.
+        asked: String,
+        /// The last commit that the bucket holds.
+        sealed: Commit,
+    },
+    /// A bucket that was opened for reading holds nothing to read.
+    #[error(
+        "bucket {bucket} {what}, so there is nothing to read; nothing was changed; check its name \
+         and prefix, and that a database has been opened with it"
+    )]
+    NoHistory {
+        /// The bucket's URL.
+        bucket: String,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// The request can't be right, whatever the state of the database.
     #[error("{0}; nothing was changed")]

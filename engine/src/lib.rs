@@ -28,6 +28,7 @@
 
 mod background;
 mod batch;
+mod bucket_reader;
 mod catalog;
 mod clock;
 mod config;
@@ -37,16 +38,20 @@ mod health;
 mod identity;
 pub mod instant;
 mod log_writer;
+mod past;
 mod plan;
 mod present;
+mod reading;
 mod restore;
 mod selection;
+mod steady_rows;
 mod table;
 mod target;
 mod threads;
 mod timeline;
 
 pub use batch::{CommitHandle, WriteBatch, WriteOptions};
+pub use bucket_reader::BucketReader;
 pub use catalog::{Lineage, ProtectionInterval, Retention, TableRecord};
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{

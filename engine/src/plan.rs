@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foldback_log_tier::history::{FileKind, RowGroupEntry};
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
-use foldback_log_tier::{Commit, KeyRange, Seq, TableId};
+use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId};
 
 use crate::{Error, Result, Selection};
 
@@ -18,6 +18,8 @@ mod cover;
 /// What a view of a table at one commit reads. It can be printed before it is run.
 #[derive(Clone, Debug)]
 pub struct RestorePlan {
+    /// The database that it is of.
+    pub database: DatabaseId,
     /// The table.
     pub table: TableId,
     /// Its name.
@@ -123,6 +125,7 @@ pub(crate) fn plan(inputs: PlanInputs<'_>) -> Result<RestorePlan> {
         pieces.push(PlanPiece { keys, base: base.map(read), deltas, floor });
     }
     Ok(RestorePlan {
+        database: inputs.manifest.database,
         table: inputs.table,
         table_name: inputs.table_name.to_owned(),
         target: inputs.target,

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldback_compactor::Merge;
 use foldback_compactor::merge::{RowFilter, Source, TailRows};
-use foldback_compactor::{HistoryReader, Merge, Network};
 use foldback_log_tier::EventRow;
 use foldback_log_tier::local_log::LogReader;
 
 use crate::Result;
-use crate::plan::{FileRead, PlanPiece, RestorePlan};
+use crate::plan::{PlanPiece, RestorePlan};
 use crate::present::Row;
+use crate::reading::{Places, Reading};
 
 /// What a restore brought back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +54,7 @@ impl Progress {
 /// The live rows of a plan, ascending by key over all its pieces.
 pub(crate) struct PlanRows<'a> {
     plan: Cow<'a, RestorePlan>,
-    history: Arc<HistoryReader>,
-    network: &'a Network,
+    reading: Reading<'a>,
     tail: Arc<TailRows>,
     next_piece: usize,
     merge: Option<Merge>,
@@ -68,18 +68,18 @@ impl std::fmt::Debug for PlanRows<'_> {
 
 impl<'a> PlanRows<'a> {
     /// Starts to run a plan; reads the local segments at once.
-    pub(crate) fn start(
-        plan: Cow<'a, RestorePlan>,
-        log: Option<&LogReader>,
-        history: Arc<HistoryReader>,
-        network: &'a Network,
-    ) -> Result<Self> {
-        let tail = match log {
+    pub(crate) fn start(plan: Cow<'a, RestorePlan>, places: Places<'a>) -> Result<Self> {
+        let reading = Reading::begin(&plan, places);
+        let tail = match reading.log() {
             Some(log) => collect_tail(&plan, log)?,
             None => TailRows::none(plan.table),
         };
-        let (tail, next_piece, merge) = (Arc::new(tail), 0, None);
-        Ok(Self { plan, history, network, tail, next_piece, merge })
+        Ok(Self { plan, reading, tail: Arc::new(tail), next_piece: 0, merge: None })
+    }
+
+    /// The manifest that its plan is bound to.
+    pub(crate) fn manifest(&self) -> u64 {
+        self.plan.manifest
     }
 
     fn open_piece(&self, piece: &PlanPiece) -> Result<Merge> {
@@ -90,16 +90,10 @@ impl<'a> PlanRows<'a> {
         let mut sources: Vec<_> = base
             .chain(deltas)
             .filter(|(read, _)| !read.row_groups.is_empty())
-            .map(|(read, floor)| self.source(read, filter(floor)))
+            .map(|(read, floor)| Source::history(self.reading.feed(read), filter(floor)))
             .collect();
         sources.push(Source::tail(Arc::clone(&self.tail), filter(piece.floor)));
         Ok(Merge::new(sources)?)
-    }
-
-    /// The rows of one file, read and decoded ahead of the merge.
-    fn source(&self, read: &FileRead, filter: RowFilter) -> Source {
-        let reads = vec![(Arc::clone(&read.file), read.row_groups.clone())];
-        Source::history(self.history.feed(self.network, reads), filter)
     }
 }
 

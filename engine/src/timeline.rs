@@ -19,7 +19,8 @@ use crate::{Error, Result};
 pub(crate) struct Timeline<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) segments: &'a [SegmentInfo],
-    pub(crate) log: &'a LogReader,
+    /// `None` where there are no segments.
+    pub(crate) log: Option<&'a LogReader>,
     pub(crate) history: &'a Arc<HistoryReader>,
     pub(crate) network: &'a Network,
 }
@@ -91,7 +92,8 @@ impl Timeline<'_> {
             }
             Run::Segment(info) => {
                 let mut index = CommitIndex::default();
-                for committed in self.log.read_segment(info)? {
+                let log = self.log.expect("segments are listed only where there is a log");
+                for committed in log.read_segment(info)? {
                     index.push(committed.map_err(Error::from)?.commit);
                 }
                 Ok(Arc::new(index))

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use foldback_log_tier::{Change, Commit, Error as TierError, Event, Seq, TableId, Timestamp};
+use foldback_log_tier::{
+    Change, Commit, DatabaseId, Error as TierError, Event, Seq, TableId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -84,6 +86,9 @@ pub struct Lineage {
     pub source: TableId,
     /// The commit of the source whose state it started with.
     pub target: Commit,
+    /// The database of both, if it is another one than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseId>,
 }
 
 /// What the catalog says of one table.

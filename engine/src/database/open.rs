@@ -89,7 +89,7 @@ pub(super) struct Ground {
     pub(super) writer: WriterId,
 }
 
-pub(super) fn start_network() -> Result<Network> {
+pub(crate) fn start_network() -> Result<Network> {
     Network::start().map_err(|error| {
         Error::Invalid(format!("the operating system gives no threads for the network: {error}"))
     })
@@ -107,7 +107,7 @@ pub(super) fn probe(network: &Network, remote: &RemoteLog) -> Result<()> {
     Ok(network.run(async move { remote.probe().await })?)
 }
 
-pub(super) fn newest_manifest(network: &Network, remote: &RemoteLog) -> Result<Option<Manifest>> {
+pub(crate) fn newest_manifest(network: &Network, remote: &RemoteLog) -> Result<Option<Manifest>> {
     let remote = remote.clone();
     Ok(network.run(async move { remote.newest_manifest().await })?)
 }

@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::identity::DirectoryState;
 use crate::log_writer::event_bytes;
 use crate::present::{Present, TableTree};
+use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::target::restorable_from;
 use crate::{Error, Result, Selection, TableRecord};
@@ -188,7 +189,7 @@ impl Rebuild<'_> {
     /// Whether the bucket holds a state of the table to start from.
     fn is_in_history(&self, record: &TableRecord) -> bool {
         record.open_protection().is_some_and(|interval| {
-            let bases = |table| super::restores::whole_bases(self.manifest, table);
+            let bases = |table| crate::past::whole_bases(self.manifest, table);
             let from = restorable_from(record.id, interval, bases);
             from.is_some_and(|from| from.seq <= self.manifest.sealed.seq)
         })
@@ -236,8 +237,8 @@ impl Rebuild<'_> {
             selection: &Selection::all(),
         })?;
         let tree = self.present.rebuild_tree(id, |tree| {
-            let history = Arc::clone(self.history);
-            let mut rows = PlanRows::start(Cow::Borrowed(&plan), None, history, self.network)?;
+            let places = Places { history: self.history, network: self.network, log: None };
+            let mut rows = PlanRows::start(Cow::Borrowed(&plan), places)?;
             tree.load(target.seq, &mut rows).map(drop)
         })?;
         Ok((tree, Some(name.to_owned())))

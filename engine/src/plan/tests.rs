@@ -5,7 +5,7 @@ mod property;
 use bytes::Bytes;
 use foldback_log_tier::manifest::{Scope, TableEntry};
 use foldback_log_tier::names::{self, HistoryName};
-use foldback_log_tier::{DatabaseId, Timestamp, WriterId};
+use foldback_log_tier::{Timestamp, WriterId};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Which bases are whole, and which errors mean that a plan is out of date.
 
-use foldback_log_tier::DatabaseId;
+use foldback_log_tier::Seq;
 use foldback_log_tier::manifest::{HistoryEntry, Scope};
 
 use super::*;

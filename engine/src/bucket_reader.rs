@@ -1,0 +1,330 @@
+//! The reader of a bucket: a database's history as far as it is sealed, without the database.
+//!
+//! It works from any machine, while the writer goes on, and from the bucket alone: it makes no
+//! local file and publishes nothing, so it neither fences the writer nor is fenced.
+
+use std::borrow::Cow;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use foldback_compactor::{HistoryReader, Network};
+use foldback_log_tier::manifest::Manifest;
+use foldback_log_tier::remote::{BucketUrl, RemoteLog, RemoteOptions, Traffic};
+use foldback_log_tier::{Change, Commit, DatabaseId, Seq, TableId};
+
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::database::{newest_manifest, start_network};
+use crate::past::{MOMENTS_MAX, Past, check_database, check_table, is_gone};
+use crate::plan::{PlanInputs, plan};
+use crate::present::Row;
+use crate::reading::Places;
+use crate::restore::PlanRows;
+use crate::steady_rows::SteadyRows;
+use crate::{Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, Window};
+
+/// Reads the history that a bucket holds, up to the last commit that was sealed when it was opened
+/// or refreshed last.
+#[derive(Debug)]
+pub struct BucketReader {
+    url: BucketUrl,
+    network: Network,
+    history: Arc<HistoryReader>,
+    database: DatabaseId,
+    clock: Arc<dyn Clock>,
+    held: RwLock<Arc<Held>>,
+}
+
+/// What the bucket said of itself at one moment.
+#[derive(Debug)]
+struct Held {
+    manifest: Arc<Manifest>,
+    /// As of the last sealed commit.
+    catalog: Catalog,
+}
+
+impl BucketReader {
+    /// Opens the bucket at `url` for reading. `clock` tells which instants the retention of a table
+    /// still covers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoHistory`] if no database has published there; a directory that is not there is
+    /// not made. [`Error::Tier`] if the URL or an option is of no store, or the bucket is out of
+    /// reach or damaged.
+    pub fn open(url: &str, options: &RemoteOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        let url: BucketUrl = url.parse()?;
+        if url.is_missing_directory() {
+            return Err(Error::NoHistory { bucket: url.to_string(), what: "is not there" });
+        }
+        let network = start_network()?;
+        let (place, options) = (url.clone(), options.clone());
+        let remote = network.run(async move { RemoteLog::connect(&place, &options).await })?;
+        let manifest = newest_manifest(&network, &remote)?;
+        let manifest = manifest.ok_or_else(|| Error::NoHistory {
+            bucket: url.to_string(),
+            what: "holds no history of a database",
+        })?;
+        let database = manifest.database;
+        let history = Arc::new(HistoryReader::new(remote, database));
+        let held = Held { manifest: Arc::new(manifest), catalog: Catalog::default() };
+        let held = RwLock::new(Arc::new(held));
+        let reader = Self { url, network, history, database, clock, held };
+        reader.take_over(reader.manifest())?;
+        Ok(reader)
+    }
+
+    /// Takes over what was sealed since; says whether there is anything new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tier`] if the bucket is out of reach or damaged, [`Error::Lost`] if it holds
+    /// another database, or none, by now. What was known before stays in use then.
+    pub fn refresh(&self) -> Result<bool> {
+        let newest = self.newest()?;
+        if newest.number <= self.manifest().number {
+            return Ok(false);
+        }
+        self.take_over(newest)?;
+        Ok(true)
+    }
+
+    /// The database whose history it is.
+    #[must_use]
+    pub fn database(&self) -> DatabaseId {
+        self.database
+    }
+
+    /// The bucket's URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// What the bucket holds: the newest manifest that was read.
+    #[must_use]
+    pub fn manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.held().manifest)
+    }
+
+    /// The last commit that can be read here; the process that has the database open has those
+    /// after it.
+    #[must_use]
+    pub fn sealed(&self) -> Commit {
+        self.held().manifest.sealed
+    }
+
+    /// Requests to the bucket and bytes from it since it was opened.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.history.remote().traffic()
+    }
+
+    /// Where other programs find an object of the bucket: a path, or a URL.
+    #[must_use]
+    pub fn location(&self, object: &str) -> String {
+        self.url.location(object)
+    }
+
+    /// What the catalog says of the tables that are live as of the last sealed commit, by name.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableRecord> {
+        self.held().catalog.live().cloned().collect()
+    }
+
+    /// What the catalog says of one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableNotFound`], with the names that resemble it.
+    pub fn record(&self, name: &str) -> Result<TableRecord> {
+        self.held().catalog.by_name(name).cloned()
+    }
+
+    /// The restorable windows of a table, in order.
+    ///
+    /// `latest` of a window that is open is the last instant that the bucket knows all about: just
+    /// before that of its last commit, as the next commit may carry the same timestamp. The state
+    /// after the last commit is `Target::Latest`, or has its number. A window that begins no
+    /// earlier than that has its first instant as its last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableNotFound`]; [`Error::NotProtected`] if it never was.
+    pub fn windows(&self, name: &str) -> Result<Vec<Window>> {
+        let held = self.held();
+        let mut windows = self.past(&held).windows(held.catalog.protected(name)?);
+        let known_until = held.manifest.sealed.timestamp.saturating_add_micros(-1);
+        for window in windows.iter_mut().filter(|window| window.open) {
+            window.latest = known_until.max(window.earliest);
+        }
+        Ok(windows)
+    }
+
+    /// The one commit that a target comes to, and the commit after it, if it is sealed.
+    /// [`Target::Latest`] is the last sealed commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSealed`] for an instant or a commit of which the bucket does not know all yet;
+    /// [`Error::OutsideWindow`], [`Error::NotProtected`], [`Error::TableNotFound`]; [`Error::Tier`]
+    /// if the bucket is out of reach or damaged.
+    pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
+        self.on_newer_if_gone(|held| {
+            let record = held.catalog.protected(name)?;
+            check_sealed(target, held.manifest.sealed)?;
+            self.past(held).resolve(record, target)
+        })
+    }
+
+    /// What reading the table's state at a target would read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::resolve`]; [`Error::Lost`] if a piece of history is missing.
+    pub fn plan(&self, name: &str, target: Target, selection: &Selection) -> Result<RestorePlan> {
+        self.on_newer_if_gone(|held| {
+            let record = held.catalog.protected(name)?;
+            check_sealed(target, held.manifest.sealed)?;
+            self.past(held).plan(record, target, selection)
+        })
+    }
+
+    /// Runs a plan and yields its rows, ascending by key. `Database::restore_from` makes a table of
+    /// them.
+    ///
+    /// A file that the plan names may be gone, as a newer one holds what it held: then the reader
+    /// is refreshed, and goes on from there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a plan of another database, or of a database's log; each row may fail
+    /// with what reading history does.
+    pub fn plan_rows<'a>(
+        &'a self,
+        plan: &'a RestorePlan,
+    ) -> Result<impl Iterator<Item = Result<Row>> + 'a> {
+        check_database(plan, self.database)?;
+        if !plan.segments.is_empty() {
+            return Err(Error::Invalid(format!(
+                "the plan also reads the local log, for commits after #{}, and only the process \
+                 that has the database open can do that; plan on the bucket",
+                plan.sealed
+            )));
+        }
+        let started = PlanRows::start(Cow::Borrowed(plan), self.places());
+        SteadyRows::new(started, move || {
+            self.refresh()?;
+            let anew =
+                self.plan(&plan.table_name, Target::Seq(plan.target.seq), &plan.selection)?;
+            check_table(&anew, plan)?;
+            PlanRows::start(Cow::Owned(anew), self.places())
+        })
+    }
+
+    fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn places(&self) -> Places<'_> {
+        Places { history: &self.history, network: &self.network, log: None }
+    }
+
+    fn past(&self, held: &Held) -> Past<'_> {
+        let (manifest, tip) = (Arc::clone(&held.manifest), held.manifest.sealed);
+        let now = self.clock.now().max(tip.timestamp);
+        Past { segments: Arc::default(), manifest, tip, now, places: self.places() }
+    }
+
+    /// Tries again on what the bucket says then, if a file is gone and it says anything new.
+    fn on_newer_if_gone<T>(&self, act: impl Fn(&Held) -> Result<T>) -> Result<T> {
+        for _ in 1..MOMENTS_MAX {
+            match act(&self.held()) {
+                Err(error) if is_gone(&error) => {
+                    if !self.refresh()? {
+                        return Err(error);
+                    }
+                }
+                done => return done,
+            }
+        }
+        act(&self.held())
+    }
+
+    fn newest(&self) -> Result<Arc<Manifest>> {
+        let newest = newest_manifest(&self.network, self.history.remote())?;
+        let (bucket, ours) = (&self.url, self.database);
+        match newest {
+            Some(newest) if newest.database == ours => Ok(Arc::new(newest)),
+            Some(newest) => Err(Error::Lost(format!(
+                "bucket {bucket} held database {ours} when it was opened, and holds database {} \
+                 now; nothing was changed; find out who replaced it",
+                newest.database
+            ))),
+            None => Err(Error::Lost(format!(
+                "bucket {bucket} held database {ours} when it was opened, and holds no history \
+                 now; nothing was changed; find out who deleted it"
+            ))),
+        }
+    }
+
+    /// Folds the catalog of `manifest`, or of a newer one if files go away meanwhile, and takes
+    /// both over.
+    fn take_over(&self, manifest: Arc<Manifest>) -> Result<()> {
+        let mut manifest = manifest;
+        let mut moments_left = MOMENTS_MAX;
+        let catalog = loop {
+            let error = match self.fold_catalog(&manifest) {
+                Err(error) if is_gone(&error) => error,
+                folded => break folded?,
+            };
+            moments_left -= 1;
+            let newest = self.newest()?;
+            if newest.number <= manifest.number || moments_left == 0 {
+                return Err(error);
+            }
+            manifest = newest;
+        };
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have gone further meanwhile.
+        if held.manifest.number <= manifest.number {
+            *held = Arc::new(Held { manifest, catalog });
+        }
+        Ok(())
+    }
+
+    /// The catalog as of the last sealed commit. It is table 0, protected from the beginning, when
+    /// it was empty.
+    fn fold_catalog(&self, manifest: &Manifest) -> Result<Catalog> {
+        let plan = plan(PlanInputs {
+            manifest,
+            segments: &[],
+            table: TableId::CATALOG,
+            table_name: "the catalog",
+            history_first: Seq::ZERO,
+            starts_empty: true,
+            target: manifest.sealed,
+            selection: &Selection::all(),
+        })?;
+        let mut catalog = Catalog::default();
+        for row in PlanRows::start(Cow::Owned(plan), self.places())? {
+            let (key, value) = row?;
+            catalog.absorb(&key, &Change::Put(value))?;
+        }
+        Ok(catalog)
+    }
+}
+
+/// Refuses a target whose state a commit that is not sealed yet may still be part of. Timestamps
+/// never decrease, so that may be one stamped as the last sealed commit, but none before it.
+fn check_sealed(target: Target, sealed: Commit) -> Result<()> {
+    let is_known = match target {
+        Target::Latest => true,
+        Target::At(at) => at < sealed.timestamp,
+        Target::Before(before) => before <= sealed.timestamp,
+        Target::Seq(seq) => seq <= sealed.seq,
+    };
+    match is_known {
+        true => Ok(()),
+        false => Err(Error::NotSealed { asked: target.to_string(), sealed }),
+    }
+}

@@ -1,0 +1,195 @@
+//! The past of a database as of one moment: windows, the commits that targets come to, and plans.
+//!
+//! Both doors to history stand on it: the open database, whose newest commits are in its log, and
+//! the reader of a bucket, for which nothing is known after the last sealed commit.
+
+use std::sync::Arc;
+
+use foldback_log_tier::history::FileKind;
+use foldback_log_tier::local_log::SegmentInfo;
+use foldback_log_tier::manifest::Manifest;
+use foldback_log_tier::{Commit, DatabaseId, Error as TierError, KeyRange, TableId, Timestamp};
+
+use crate::plan::{PlanInputs, plan};
+use crate::reading::Places;
+use crate::target::windows;
+use crate::timeline::Timeline;
+use crate::{
+    Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, Window, instant,
+};
+
+/// Moments that are tried in turn while segments are being trimmed or files replaced; one more
+/// than that missing is no accident.
+pub(crate) const MOMENTS_MAX: usize = 8;
+
+/// The history of a database as of one moment: a manifest, and the segments above it.
+#[derive(Debug)]
+pub(crate) struct Past<'a> {
+    /// Read before the manifest: what is trimmed in between is in the manifest then.
+    pub(crate) segments: Arc<Vec<SegmentInfo>>,
+    pub(crate) manifest: Arc<Manifest>,
+    /// The last commit that is known.
+    pub(crate) tip: Commit,
+    /// Never before the tip's timestamp.
+    pub(crate) now: Timestamp,
+    pub(crate) places: Places<'a>,
+}
+
+impl Past<'_> {
+    /// The restorable windows of a table, in order.
+    pub(crate) fn windows(&self, record: &TableRecord) -> Vec<Window> {
+        windows(record, |table| whole_bases(&self.manifest, table), self.tip, self.now)
+    }
+
+    /// The commit that a target comes to, which lies in a window of the table.
+    pub(crate) fn resolve(&self, record: &TableRecord, target: Target) -> Result<Resolved> {
+        let windows = self.windows(record);
+        let timeline = self.timeline();
+        let commit = match target {
+            Target::Latest => Some(self.tip),
+            Target::At(at) => timeline.at_or_before(at)?,
+            Target::Before(before) => timeline.at_or_before(before.saturating_add_micros(-1))?,
+            Target::Seq(asked) if asked > self.tip.seq => {
+                return Err(Error::NoSuchCommit { asked, last: self.tip.seq });
+            }
+            Target::Seq(seq) => timeline.get(seq)?,
+        };
+        let outside = || Error::OutsideWindow {
+            table: record.name.clone(),
+            asked: target.to_string(),
+            windows: windows.clone(),
+        };
+        let commit = commit.ok_or_else(outside)?;
+        let next = match commit.seq < self.tip.seq {
+            true => timeline.get(commit.seq.next())?,
+            false => None,
+        };
+        // The state after a commit lasts until just before the next one's instant, or is part of
+        // that instant.
+        let ends = |next: Commit| next.timestamp.saturating_add_micros(-1).max(commit.timestamp);
+        let lasts_until = match target {
+            Target::At(at) => at,
+            Target::Before(before) => before.saturating_add_micros(-1),
+            Target::Latest | Target::Seq(_) => next.map_or(Timestamp::MAX, ends),
+        };
+        let restorable = windows
+            .iter()
+            .any(|window| window.contains(commit.seq) && window.earliest <= lasts_until);
+        match restorable {
+            true => Ok(Resolved { commit, next }),
+            false => Err(outside()),
+        }
+    }
+
+    /// What a restore of the table's state at a target reads.
+    pub(crate) fn plan(
+        &self,
+        record: &TableRecord,
+        target: Target,
+        selection: &Selection,
+    ) -> Result<RestorePlan> {
+        let target = self.resolve(record, target)?.commit;
+        let interval = record.protection.iter().find(|interval| interval.contains(target.seq));
+        let interval = interval.expect("a target is resolved into a protection interval");
+        let mut plan = plan(PlanInputs {
+            manifest: &self.manifest,
+            segments: &self.segments,
+            table: record.id,
+            table_name: &record.name,
+            history_first: interval.first.seq,
+            starts_empty: interval.starts_empty,
+            target,
+            selection,
+        })?;
+        let files: Vec<_> = plan.files().map(|read| Arc::clone(&read.file)).collect();
+        for file in files {
+            let (history, name) = (Arc::clone(self.places.history), file.name.clone());
+            let tail = self.places.network.run(async move { history.tail(&file).await })?;
+            plan.choose_row_groups(&name, tail.row_groups());
+        }
+        Ok(plan)
+    }
+
+    fn timeline(&self) -> Timeline<'_> {
+        Timeline {
+            manifest: &self.manifest,
+            segments: &self.segments,
+            log: self.places.log,
+            history: self.places.history,
+            network: self.places.network,
+        }
+    }
+}
+
+/// The commits of the table's bases that cover every key.
+pub(crate) fn whole_bases(manifest: &Manifest, table: TableId) -> Vec<Commit> {
+    let mut pieces: Vec<(Commit, &KeyRange)> = Vec::new();
+    for file in manifest.files.iter().filter(|file| file.kind == FileKind::Base) {
+        let scope = file.scope.as_ref().filter(|scope| scope.table == table);
+        pieces.extend(scope.map(|scope| (file.last, &scope.keys)));
+    }
+    pieces.sort_by(|left, right| (left.0, &left.1.from).cmp(&(right.0, &right.1.from)));
+    let of_one_commit = pieces.chunk_by(|left, right| left.0 == right.0);
+    let whole = of_one_commit.filter(|pieces| {
+        let ends = pieces.iter().map(|(_, keys)| keys.until.clone());
+        let starts = pieces.iter().skip(1).map(|(_, keys)| Some(keys.from.clone()));
+        pieces[0].1.from.is_empty() && ends.eq(starts.chain([None]))
+    });
+    whole.map(|pieces| pieces[0].0).collect()
+}
+
+/// Tries again, each time on a newer moment, if what the last one named was removed after it was
+/// taken.
+pub(crate) fn again_if_gone<T>(act: impl Fn() -> Result<T>) -> Result<T> {
+    for _ in 1..MOMENTS_MAX {
+        match act() {
+            Err(error) if is_gone(&error) => {}
+            done => return done,
+        }
+    }
+    act()
+}
+
+/// Whether a file or a segment was removed after the plan was made.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    match error {
+        Error::Tier(TierError::Missing { .. }) => true,
+        Error::Tier(TierError::Local { source, .. }) => {
+            source.kind() == std::io::ErrorKind::NotFound
+        }
+        _ => false,
+    }
+}
+
+/// Refuses a plan of another database: its files are not here, and what is planned anew by its
+/// names and numbers would be something else.
+pub(crate) fn check_database(plan: &RestorePlan, ours: DatabaseId) -> Result<()> {
+    let theirs = plan.database;
+    match theirs == ours {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "the plan is of database {theirs}, and cannot be run on the history of database \
+             {ours}; run it where it was made, or with `restore_from`"
+        ))),
+    }
+}
+
+/// Refuses a plan of what has the name of another plan's table, and is another table.
+pub(crate) fn check_table(anew: &RestorePlan, plan: &RestorePlan) -> Result<()> {
+    match anew.table == plan.table {
+        true => Ok(()),
+        false => {
+            Err(Error::TableNotFound { name: format!("with id {}", plan.table), near: Vec::new() })
+        }
+    }
+}
+
+/// The instant as an error or a listing shows it.
+impl std::fmt::Display for Resolved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{} at {}", self.commit.seq, instant::show(self.commit.timestamp))
+    }
+}
+
+#[cfg(test)]
+mod tests;
