@@ -146,6 +146,7 @@ fn a_reader_keeps_up_with_a_writer_that_goes_on() {
     let place = Place::new();
     let (writer, table) = place.writer();
     writer.seal().expect("the bucket takes it");
+    place.clock.advance(10);
     let (batches, states): (Vec<_>, Vec<_>) = history(&table, 260).into_iter().unzip();
     let reader = place.reader();
     let done = AtomicBool::new(false);
