@@ -159,18 +159,7 @@ pub(crate) enum Command {
         files: bool,
     },
     /// Bring a table back, as it was, as a new table.
-    #[command(after_help = INSTANT_HELP)]
-    Restore {
-        /// The table to bring back; it is not touched.
-        source: String,
-        /// The name of the new table.
-        target_name: String,
-        #[command(flatten)]
-        target: TargetArgs,
-        /// Only keys that start with this; may be given several times.
-        #[arg(long)]
-        prefix: Vec<String>,
-    },
+    Restore(RestoreArgs),
     /// Draw what history a table has: every base, delta and segment, and what can be restored.
     Map {
         /// The table.
@@ -210,6 +199,21 @@ impl Command {
             ) => making.create,
             _ => false,
         }
+    }
+
+    /// Whether it only reads history, for which a bucket alone is enough.
+    pub(crate) fn reads_history(&self) -> bool {
+        use TableCommand::{Describe, List};
+        matches!(
+            self,
+            Self::Table(List | Describe { .. })
+                | Self::Window { .. }
+                | Self::Resolve { .. }
+                | Self::Plan { .. }
+                | Self::Export(_)
+                | Self::Map { .. }
+                | Self::Status
+        )
     }
 }
 
@@ -311,6 +315,25 @@ pub(crate) struct ExportArgs {
     /// Write keys and values as base64 instead of text.
     #[arg(long)]
     pub(crate) base64: bool,
+}
+
+/// What to restore, and as what.
+#[derive(Debug, Args)]
+#[command(after_help = INSTANT_HELP)]
+pub(crate) struct RestoreArgs {
+    /// The table to bring back; it is not touched.
+    pub(crate) source: String,
+    /// The name of the new table.
+    pub(crate) target_name: String,
+    /// The bucket to read the table from, which may be another database's; without it, the table is
+    /// one of this database.
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Only keys that start with this; may be given several times.
+    #[arg(long)]
+    pub(crate) prefix: Vec<String>,
 }
 
 /// Which state of a table is meant; exactly one must be given.

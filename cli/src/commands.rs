@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use foldback::{Database, Seq, Target, Timestamp};
 
-use crate::arguments::{Arguments, Command, Format};
+use crate::arguments::{Arguments, Command, Format, TableCommand};
 use crate::config::Settings;
+use crate::door::Door;
 use crate::error::Result;
 use crate::instant::InstantArg;
 use crate::output::{Output, terminal_width};
@@ -30,6 +31,13 @@ type Screen = Output<BufWriter<std::io::Stdout>>;
 /// What a command works with.
 struct Session {
     database: Database,
+    settings: Settings,
+    screen: Screen,
+}
+
+/// What a command works with that only reads history.
+struct HistorySession {
+    door: Door,
     screen: Screen,
 }
 
@@ -56,14 +64,22 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Export(export) => {
             let export_format = Format::of_export(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
-            export::run(&session::open(&settings, false)?, &export, export_format)?;
+            export::run(&session::open_door(&settings)?, &export, export_format)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        command if command.reads_history() => {
+            let screen = screen(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            let mut session = HistorySession { door: session::open_door(&settings)?, screen };
+            run_on_history(&mut session, command)?;
+            session.screen.flush()?;
             Ok(ExitCode::SUCCESS)
         }
         command => {
             let screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
             let database = session::open(&settings, command.makes_database())?;
-            let mut session = Session { database, screen };
+            let mut session = Session { database, settings, screen };
             run_open(&mut session, command)?;
             session.screen.flush()?;
             Ok(ExitCode::SUCCESS)
@@ -82,25 +98,39 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         Command::Import(import) => import::run(session, import),
         Command::Protect { table, retention } => protection::protect(session, &table, retention),
         Command::Unprotect { table } => protection::unprotect(session, &table),
+        Command::Restore(restore) => restore::restore(session, &restore),
+        Command::Seal => standing::seal(session),
+        Command::Compact => standing::compact(session),
+        Command::Export(_)
+        | Command::Window { .. }
+        | Command::Resolve { .. }
+        | Command::Plan { .. }
+        | Command::Map { .. }
+        | Command::Status
+        | Command::Recover
+        | Command::Demo(_)
+        | Command::Bench(_)
+        | Command::Completions { .. } => {
+            unreachable!("these don't need an open database, or open it themselves")
+        }
+    }
+}
+
+/// Runs a command that only reads history.
+fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> {
+    match command {
+        Command::Table(TableCommand::List) => tables::list(session),
+        Command::Table(TableCommand::Describe { name }) => {
+            tables::describe(&session.door, &mut session.screen, &name)
+        }
         Command::Window { table } => protection::window(session, &table),
         Command::Resolve { table, instant } => protection::resolve(session, &table, instant),
         Command::Plan { table, target, prefix, files } => {
             restore::plan(session, &table, &target, &prefix, files)
         }
-        Command::Restore { source, target_name, target, prefix } => {
-            restore::restore(session, &source, &target_name, &target, &prefix)
-        }
         Command::Map { table, svg } => map::run(session, &table, svg.as_deref()),
-        Command::Seal => standing::seal(session),
-        Command::Compact => standing::compact(session),
         Command::Status => standing::status(session),
-        Command::Export(_)
-        | Command::Recover
-        | Command::Demo(_)
-        | Command::Bench(_)
-        | Command::Completions { .. } => {
-            unreachable!("these don't run on an open database, or open it themselves")
-        }
+        other => unreachable!("{other:?} does more than read history"),
     }
 }
 
@@ -110,7 +140,7 @@ fn screen(asked: Option<Format>) -> Result<Screen> {
 }
 
 /// The state that an instant means: after every commit at or before it.
-fn at(instant: InstantArg) -> Target {
+pub(crate) fn at(instant: InstantArg) -> Target {
     match instant {
         InstantArg::Now => Target::Latest,
         InstantArg::Seq(seq) => Target::Seq(Seq(seq)),

@@ -15,6 +15,10 @@ mod tests;
 /// The configuration file that is read, where it exists, when none is named.
 pub(crate) const CONFIG_FILE_DEFAULT: &str = "foldback.toml";
 
+/// The commands that a bucket alone is enough for.
+const READ_FROM_BUCKET: &str =
+    "table list, table describe, window, resolve, plan, export, map and status";
+
 /// No configuration is this large; a file that is was named by mistake.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -25,7 +29,8 @@ pub(crate) struct SettingsArgs {
     #[arg(long, value_name = "DIR", env = "FOLDBACK_DATA", global = true)]
     pub(crate) data: Option<PathBuf>,
 
-    /// Bucket of the database: file:///abs/dir, memory:///name, s3://bucket/prefix.
+    /// Bucket of the database: file:///abs/dir, memory:///name, s3://bucket/prefix. Without --data,
+    /// commands that only read history read what is sealed there.
     #[arg(long, value_name = "URL", env = "FOLDBACK_BUCKET", global = true)]
     pub(crate) bucket: Option<String>,
 
@@ -115,14 +120,21 @@ impl Settings {
         Ok(Self::merge(arguments, Some((path, file))))
     }
 
-    /// The local directory, or an error that says the three ways to name it.
+    /// The local directory, or an error that says the three ways to name it, and what can be done
+    /// without.
     pub(crate) fn require_data(&self) -> Result<&Path> {
         self.data.as_deref().ok_or_else(|| {
-            Error::usage(format!(
-                "no database is named: give --data DIR, set FOLDBACK_DATA, or write data = \
-                 \"DIR\" in {}",
+            let ways = format!(
+                "give --data DIR, set FOLDBACK_DATA, or write data = \"DIR\" in {}",
                 self.file_shown()
-            ))
+            );
+            Error::usage(match &self.bucket {
+                None => format!("no database is named: {ways}"),
+                Some(bucket) => format!(
+                    "this command needs a database's local directory, and only bucket {bucket} is \
+                     named: {ways}; a bucket alone is enough for {READ_FROM_BUCKET}"
+                ),
+            })
         })
     }
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod config;
+mod door;
 mod error;
 mod export;
 mod human;

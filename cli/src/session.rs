@@ -1,11 +1,14 @@
-//! Opening the database that the settings name, and saying what that found.
+//! Opening the database or the bucket that the settings name, and saying what that found.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use foldback::{Config, Database, Durability};
+use foldback::log_tier::remote::RemoteOptions;
+use foldback::{BucketReader, Config, Database, Durability, SystemClock};
 
 use crate::config::{DurabilitySetting, Settings};
+use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::human::human_bytes;
 
@@ -60,4 +63,24 @@ pub(crate) fn open(settings: &Settings, create_if_missing: bool) -> Result<Datab
         );
     }
     Ok(database)
+}
+
+/// Opens what a command reads history from: the database, or its bucket where no directory is
+/// named.
+pub(crate) fn open_door(settings: &Settings) -> Result<Door> {
+    match (&settings.data, &settings.bucket) {
+        (None, Some(url)) => open_bucket(settings, url),
+        _ => Ok(Door::Database(open(settings, false)?)),
+    }
+}
+
+/// Opens a bucket for reading.
+pub(crate) fn open_bucket(settings: &Settings, url: &str) -> Result<Door> {
+    let mut options = RemoteOptions::default();
+    // Options of S3 say nothing about another store.
+    if url.starts_with("s3:") {
+        options.store_options.clone_from(&settings.store_options);
+    }
+    let reader = BucketReader::open(url, &options, Arc::new(SystemClock))?;
+    Ok(Door::Bucket(Box::new(reader)))
 }

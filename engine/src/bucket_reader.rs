@@ -238,13 +238,12 @@ impl BucketReader {
     /// Tries again on what the bucket says then, if a file is gone and it says anything new.
     fn on_newer_if_gone<T>(&self, act: impl Fn(&Held) -> Result<T>) -> Result<T> {
         for _ in 1..MOMENTS_MAX {
-            match act(&self.held()) {
-                Err(error) if is_gone(&error) => {
-                    if !self.refresh()? {
-                        return Err(error);
-                    }
-                }
+            let error = match act(&self.held()) {
+                Err(error) if is_gone(&error) => error,
                 done => return done,
+            };
+            if !self.refresh()? {
+                return Err(error);
             }
         }
         act(&self.held())

@@ -5,24 +5,32 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use foldback::log_tier::export::ParquetExport;
-use foldback::{Database, KeyRange, Row, Selection};
+use foldback::{KeyRange, Row, Selection, Target};
 
-use super::at;
 use crate::arguments::ExportArgs;
+use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::export::{ExportFormat, TextExport, TextFormat};
 
-pub(super) fn run(database: &Database, export: &ExportArgs, format: ExportFormat) -> Result<()> {
-    match export.as_of {
-        None => {
+pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Result<()> {
+    let target = match (door, export.as_of) {
+        (Door::Database(database), None) => {
             let rows = database.table(&export.table)?.range(&KeyRange::all())?;
-            write_rows(rows, export, format)
+            return write_rows(rows, export, format);
         }
-        Some(instant) => {
-            let plan = database.plan(&export.table, at(instant), &Selection::all())?;
-            write_rows(database.plan_rows(&plan)?, export, format)
-        }
+        (Door::Bucket(_), None) => Target::Latest,
+        (_, Some(instant)) => door.at(instant),
+    };
+    let plan = door.plan(&export.table, target, &Selection::all())?;
+    write_rows(door.plan_rows(&plan)?, export, format)?;
+    if target == Target::Latest && matches!(door, Door::Bucket(_)) {
+        let commit = foldback::instant::show(plan.target.timestamp);
+        eprintln!(
+            "foldback: these rows are as of #{}, at {commit}, the last commit in the bucket",
+            plan.target.seq
+        );
     }
+    Ok(())
 }
 
 /// Writes to a file under another name until it is whole, or to standard output.

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use super::Session;
+use super::HistorySession;
 use crate::error::{Error, Result};
 use crate::map::{MapInputs, sketch, svg};
 
 /// Width of the sketch where the output is no terminal.
 const WIDTH: usize = 100;
 
-pub(super) fn run(session: &mut Session, table: &str, page: Option<&Path>) -> Result<()> {
-    let record = session.database.table(table)?.record()?;
+pub(super) fn run(session: &mut HistorySession, table: &str, page: Option<&Path>) -> Result<()> {
+    let record = session.door.record(table)?;
     let windows = match record.protection.is_empty() {
         true => Vec::new(),
-        false => session.database.windows(table)?,
+        false => session.door.windows(table)?,
     };
-    let (segments, manifest) = (session.database.segments(), session.database.manifest());
+    let (segments, manifest) = (session.door.segments(), session.door.manifest());
     let inputs = MapInputs {
         name: &record.name,
         table: record.id,

@@ -2,7 +2,7 @@
 
 use foldback::Window;
 
-use super::{Session, at};
+use super::{HistorySession, Screen, Session};
 use crate::error::Result;
 use crate::instant::InstantArg;
 use crate::output::Cell;
@@ -10,7 +10,7 @@ use crate::span::Retention;
 
 pub(super) fn protect(session: &mut Session, table: &str, retention: Retention) -> Result<()> {
     session.database.protect(table, retention.into())?;
-    window(session, table)
+    list_windows(&mut session.screen, session.database.windows(table)?)
 }
 
 pub(super) fn unprotect(session: &mut Session, table: &str) -> Result<()> {
@@ -18,13 +18,16 @@ pub(super) fn unprotect(session: &mut Session, table: &str) -> Result<()> {
     session
         .screen
         .note("protection ends here; the history so far stays until its retention passes")?;
-    window(session, table)
+    list_windows(&mut session.screen, session.database.windows(table)?)
 }
 
-pub(super) fn window(session: &mut Session, table: &str) -> Result<()> {
-    let windows = session.database.windows(table)?;
+pub(super) fn window(session: &mut HistorySession, table: &str) -> Result<()> {
+    list_windows(&mut session.screen, session.door.windows(table)?)
+}
+
+fn list_windows(screen: &mut Screen, windows: Vec<Window>) -> Result<()> {
     let names = &["earliest", "latest", "first_seq", "last_seq", "open"];
-    let mut list = session.screen.list(names);
+    let mut list = screen.list(names);
     for Window { earliest, latest, first, last, open } in windows {
         list.row(vec![
             Cell::Instant(earliest),
@@ -37,8 +40,12 @@ pub(super) fn window(session: &mut Session, table: &str) -> Result<()> {
     list.finish().map(drop)
 }
 
-pub(super) fn resolve(session: &mut Session, table: &str, instant: InstantArg) -> Result<()> {
-    let resolved = session.database.resolve(table, at(instant))?;
+pub(super) fn resolve(
+    session: &mut HistorySession,
+    table: &str,
+    instant: InstantArg,
+) -> Result<()> {
+    let resolved = session.door.resolve(table, session.door.at(instant))?;
     let next = resolved.next;
     session.screen.record(&[
         ("table", Cell::text(Some(table))),

@@ -2,43 +2,51 @@
 
 use foldback::{FileRead, RestorePlan, Selection, Seq, Target};
 
-use super::{Session, at, before};
-use crate::arguments::TargetArgs;
+use super::{HistorySession, Screen, Session, before};
+use crate::arguments::{RestoreArgs, TargetArgs};
+use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::output::Cell;
 use crate::output::progress::{Progress, ProgressUnit};
+use crate::session::open_bucket;
 
 pub(super) fn plan(
-    session: &mut Session,
+    session: &mut HistorySession,
     table: &str,
     target: &TargetArgs,
     prefixes: &[String],
     files: bool,
 ) -> Result<()> {
-    let plan = session.database.plan(table, target_of(target)?, &selection(prefixes))?;
+    let target = target_of(&session.door, target)?;
+    let plan = session.door.plan(table, target, &selection(prefixes))?;
     match files {
         true => list_files(session, &plan),
-        false => show(session, &plan),
+        false => show(&mut session.screen, &plan),
     }
 }
 
-pub(super) fn restore(
-    session: &mut Session,
-    source: &str,
-    target_name: &str,
-    target: &TargetArgs,
-    prefixes: &[String],
-) -> Result<()> {
+pub(super) fn restore(session: &mut Session, restore: &RestoreArgs) -> Result<()> {
     let began = foldback::steady_now();
-    let plan = session.database.plan(source, target_of(target)?, &selection(prefixes))?;
+    let database = &session.database;
+    let door = match &restore.from {
+        None => Door::Database(database.clone()),
+        Some(url) => open_bucket(&session.settings, url)?,
+    };
+    let target = target_of(&door, &restore.target)?;
+    let plan = door.plan(&restore.source, target, &selection(&restore.prefix))?;
     let bar = Progress::begin("restoring rows", None, ProgressUnit::Items);
     let watch = &mut |progress: foldback::Progress| bar.set(progress.rows);
-    let restored = session.database.restore_watched(&plan, target_name, watch)?;
+    let restored = match &door {
+        Door::Database(database) => database.restore_watched(&plan, &restore.target_name, watch)?,
+        Door::Bucket(reader) => {
+            database.restore_from(reader, &plan, &restore.target_name, watch)?
+        }
+    };
     drop(bar);
     let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     session.screen.record(&[
-        ("source", Cell::text(Some(source))),
-        ("table", Cell::text(Some(target_name))),
+        ("source", Cell::text(Some(&restore.source))),
+        ("table", Cell::text(Some(&restore.target_name))),
         ("table_id", Cell::Count(restored.table.0)),
         ("restored_to_seq", Cell::Seq(restored.target.seq)),
         ("restored_to", Cell::Instant(restored.target.timestamp)),
@@ -48,12 +56,12 @@ pub(super) fn restore(
     ])
 }
 
-fn show(session: &mut Session, plan: &RestorePlan) -> Result<()> {
+fn show(screen: &mut Screen, plan: &RestorePlan) -> Result<()> {
     let bases = plan.pieces.iter().filter(|piece| piece.base.is_some()).count();
     let deltas: usize = plan.pieces.iter().map(|piece| piece.deltas.len()).sum();
     let row_groups: usize = plan.files().map(|read| read.row_groups.len()).sum();
     let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
-    session.screen.record(&[
+    screen.record(&[
         ("table", Cell::text(Some(plan.table_name.clone()))),
         ("table_id", Cell::Count(plan.table.0)),
         ("seq", Cell::Seq(plan.target.seq)),
@@ -72,7 +80,7 @@ fn show(session: &mut Session, plan: &RestorePlan) -> Result<()> {
 /// Lists the reads of a plan, each with the rows of its file that count: those of the table, with
 /// first_seq <= seq <= last_seq and key_from <= key < key_until. A file with rows for two ranges of
 /// keys is listed once for each. Keys are in hex, as they may be any bytes.
-fn list_files(session: &mut Session, plan: &RestorePlan) -> Result<()> {
+fn list_files(session: &mut HistorySession, plan: &RestorePlan) -> Result<()> {
     let names = &[
         "location",
         "kind",
@@ -90,7 +98,7 @@ fn list_files(session: &mut Session, plan: &RestorePlan) -> Result<()> {
             let is_base = piece.base.as_ref().is_some_and(|base| std::ptr::eq(base, read));
             let above = if is_base { Seq::ZERO } else { piece.floor };
             list.row(vec![
-                Cell::text(Some(session.database.location(&file.name))),
+                Cell::text(Some(session.door.location(&file.name))),
                 Cell::text(Some(file.kind.to_string())),
                 Cell::Count(plan.table.0),
                 Cell::Seq(above.next()),
@@ -125,9 +133,9 @@ fn selection(prefixes: &[String]) -> Selection {
     }
 }
 
-fn target_of(target: &TargetArgs) -> Result<Target> {
+fn target_of(door: &Door, target: &TargetArgs) -> Result<Target> {
     match target {
-        TargetArgs { at: Some(instant), .. } => Ok(at(*instant)),
+        TargetArgs { at: Some(instant), .. } => Ok(door.at(*instant)),
         TargetArgs { before: Some(instant), .. } => Ok(before(*instant)),
         TargetArgs { seq: Some(seq), .. } => Ok(Target::Seq(foldback::Seq(*seq))),
         TargetArgs { latest: true, .. } => Ok(Target::Latest),

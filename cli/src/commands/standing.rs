@@ -1,9 +1,10 @@
 //! `seal | status | recover`: how the database stands, and how it is brought back.
 
-use foldback::Database;
+use foldback::{BucketReader, Database};
 
-use super::{Screen, Session};
+use super::{HistorySession, Screen, Session};
 use crate::config::Settings;
+use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::output::Cell;
 use crate::session::engine_config;
@@ -29,19 +30,49 @@ pub(super) fn compact(session: &mut Session) -> Result<()> {
     ])
 }
 
-pub(super) fn status(session: &mut Session) -> Result<()> {
-    let status = session.database.status();
+pub(super) fn status(session: &mut HistorySession) -> Result<()> {
+    match &session.door {
+        Door::Database(database) => database_status(database, &mut session.screen),
+        Door::Bucket(reader) => bucket_status(reader, &mut session.screen),
+    }
+}
+
+/// The time of a commit, if there is one.
+fn time(commit: foldback::Commit) -> Cell {
+    match commit.seq {
+        foldback::Seq::ZERO => Cell::Empty,
+        _ => Cell::Instant(commit.timestamp),
+    }
+}
+
+fn bucket_status(reader: &BucketReader, screen: &mut Screen) -> Result<()> {
+    let (manifest, tables) = (reader.manifest(), reader.tables());
+    let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
+    let protected = tables.iter().filter(|table| table.open_protection().is_some());
+    screen.record(&[
+        ("database", Cell::text(Some(reader.database().to_string()))),
+        ("bucket", Cell::text(Some(reader.url()))),
+        ("sealed_seq", Cell::Seq(manifest.sealed.seq)),
+        ("sealed_timestamp", time(manifest.sealed)),
+        ("tables", count(tables.len())),
+        ("protected_tables", count(protected.count())),
+        ("history_files", count(manifest.files.len())),
+        ("history_bytes", Cell::Bytes(manifest.files.iter().map(|file| file.bytes).sum())),
+        ("manifest", Cell::Count(manifest.number)),
+        ("published", Cell::Instant(manifest.published)),
+        ("epoch", Cell::Count(manifest.epoch)),
+    ])
+}
+
+fn database_status(database: &Database, screen: &mut Screen) -> Result<()> {
+    let status = database.status();
     let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
     let behind = match status.sealed.seq {
         sealed if sealed == status.tip.seq => Cell::Duration(0),
         foldback::Seq::ZERO => Cell::Never,
         _ => Cell::Duration(status.tip.timestamp.0.abs_diff(status.sealed.timestamp.0)),
     };
-    let time = |commit: foldback::Commit| match commit.seq {
-        foldback::Seq::ZERO => Cell::Empty,
-        _ => Cell::Instant(commit.timestamp),
-    };
-    session.screen.record(&[
+    screen.record(&[
         ("database", Cell::text(Some(status.database.to_string()))),
         ("bucket", Cell::text(Some(status.bucket.clone()))),
         ("last_seq", Cell::Seq(status.tip.seq)),

@@ -2,8 +2,9 @@
 
 use foldback::TableRecord;
 
-use super::Session;
+use super::{HistorySession, Screen, Session};
 use crate::arguments::TableCommand;
+use crate::door::Door;
 use crate::error::Result;
 use crate::output::Cell;
 
@@ -14,10 +15,8 @@ pub(super) fn run(session: &mut Session, command: TableCommand) -> Result<()> {
             if let Some(retention) = protect {
                 session.database.protect(&name, retention.into())?;
             }
-            describe(session, &name)
+            describe(&Door::Database(session.database.clone()), &mut session.screen, &name)
         }
-        TableCommand::List => list(session),
-        TableCommand::Describe { name } => describe(session, &name),
         TableCommand::Drop { name } => {
             let commit = session.database.drop_table(&name)?;
             session.screen.record(&[
@@ -26,13 +25,16 @@ pub(super) fn run(session: &mut Session, command: TableCommand) -> Result<()> {
                 ("timestamp", Cell::Instant(commit.timestamp)),
             ])
         }
+        TableCommand::List | TableCommand::Describe { .. } => {
+            unreachable!("these only read history")
+        }
     }
 }
 
-fn list(session: &mut Session) -> Result<()> {
+pub(super) fn list(session: &mut HistorySession) -> Result<()> {
     let names = &["name", "id", "created", "protected", "retention"];
     let mut list = session.screen.list(names);
-    for record in session.database.tables() {
+    for record in session.door.tables() {
         list.row(vec![
             Cell::text(Some(record.name.clone())),
             Cell::Count(record.id.0),
@@ -44,14 +46,14 @@ fn list(session: &mut Session) -> Result<()> {
     list.finish().map(drop)
 }
 
-fn describe(session: &mut Session, name: &str) -> Result<()> {
-    let record = session.database.table(name)?.record()?;
+pub(super) fn describe(door: &Door, screen: &mut Screen, name: &str) -> Result<()> {
+    let record = door.record(name)?;
     let windows = match record.protection.is_empty() {
         true => Vec::new(),
-        false => session.database.windows(name)?,
+        false => door.windows(name)?,
     };
     let (earliest, latest) = (windows.first(), windows.last());
-    session.screen.record(&[
+    screen.record(&[
         ("name", Cell::text(Some(record.name.clone()))),
         ("id", Cell::Count(record.id.0)),
         ("created", Cell::Instant(record.created.timestamp)),
@@ -61,6 +63,7 @@ fn describe(session: &mut Session, name: &str) -> Result<()> {
         ("windows", Cell::Count(u64::try_from(windows.len()).unwrap_or(u64::MAX))),
         ("earliest", earliest.map_or(Cell::Empty, |window| Cell::Instant(window.earliest))),
         ("latest", latest.map_or(Cell::Empty, |window| Cell::Instant(window.latest))),
+        ("restored_from_database", restored_from(&record, from_database)),
         ("restored_from_table_id", restored_from(&record, |lineage| Cell::Count(lineage.source.0))),
         ("restored_at_seq", restored_from(&record, |lineage| Cell::Seq(lineage.target.seq))),
     ])
@@ -68,6 +71,10 @@ fn describe(session: &mut Session, name: &str) -> Result<()> {
 
 fn retention(record: &TableRecord) -> Cell {
     Cell::text(record.open_protection().map(|interval| interval.retention.to_string()))
+}
+
+fn from_database(lineage: foldback::Lineage) -> Cell {
+    Cell::text(lineage.database.map(|database| database.to_string()))
 }
 
 fn restored_from(record: &TableRecord, field: impl Fn(foldback::Lineage) -> Cell) -> Cell {
