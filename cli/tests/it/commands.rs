@@ -1,6 +1,7 @@
 //! Every command of the binary, as a person or a script would type it.
 
 mod bench;
+mod buckets;
 mod damage;
 mod demo;
 mod exports;

@@ -72,18 +72,31 @@ impl Place {
         BucketReader::open(&self.url(bucket), &RemoteOptions::default(), clock)
     }
 
-    /// The names of the objects in a bucket.
+    /// The paths of the objects in a bucket.
     fn objects(&self, bucket: &str) -> Vec<PathBuf> {
         let mut objects = Vec::new();
         let mut waiting = vec![self.path(bucket)];
         while let Some(directory) = waiting.pop() {
-            for entry in std::fs::read_dir(directory).expect("it can be listed") {
-                let path = entry.expect("it can be listed").path();
-                if path.is_dir() { waiting.push(path) } else { objects.push(path) }
-            }
+            let entries = std::fs::read_dir(directory).expect("it can be listed");
+            let paths = entries.map(|entry| entry.expect("it can be listed").path());
+            let (below, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+            waiting.extend(below);
+            objects.extend(files);
         }
         objects.sort();
         objects
+    }
+}
+
+/// Writes the batches, and seals and compacts after every fifth.
+fn write(place: &Place, writer: &Database, batches: Vec<WriteBatch>) {
+    for (round, batch) in batches.into_iter().enumerate() {
+        place.clock.advance(i64::try_from(round % 3).expect("it is small"));
+        writer.write(batch, WriteOptions::default()).wait().expect("it commits");
+        if round % 5 == 4 {
+            writer.seal().expect("the bucket takes it");
+            writer.compact().expect("history can be read");
+        }
     }
 }
 
@@ -153,14 +166,7 @@ fn a_reader_keeps_up_with_a_writer_that_goes_on() {
     let mut seen = std::collections::BTreeSet::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            for (round, batch) in batches.into_iter().enumerate() {
-                place.clock.advance(i64::try_from(round % 3).expect("it is small"));
-                writer.write(batch, WriteOptions::default()).wait().expect("it commits");
-                if round % 5 == 4 {
-                    writer.seal().expect("the bucket takes it");
-                    writer.compact().expect("history can be read");
-                }
-            }
+            write(&place, &writer, batches);
             done.store(true, Ordering::SeqCst);
         });
         let mut numbers = Numbers(5);
