@@ -105,6 +105,7 @@ fn a_file_that_the_newest_manifest_names_is_lost_and_said_to_be() {
     assert_eq!(object, lost);
     let asked = reader.traffic().requests() - requests;
     let once = plan.bucket_requests();
-    assert!(asked < 3 * once + 20, "{asked} requests for a plan of {once}");
+    // Once more than the plan, to look for a newer manifest, and not once for every try.
+    assert!(asked < once + 10, "{asked} requests for a plan of {once}");
     drop(writer);
 }
