@@ -7,10 +7,14 @@ use foldback::{
     Config, Database, Durability, KeyRange, Retention, Selection, Target, WriteBatch, WriteOptions,
 };
 
-use crate::{Error, Result, Updates};
+use crate::{Error, Result, Spread, Updates};
 
 /// Events of one batch.
 const BATCH_EVENTS: u64 = 100;
+/// Rows of one batch of the first load.
+const LOAD_EVENTS: usize = 10_000;
+/// Moments, spread over one state's worth of updates, at which restores are measured.
+const MOMENTS: u64 = 8;
 /// Keys and values of a table.
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The table.
@@ -39,85 +43,127 @@ pub struct GrowthOptions {
     pub seed: u64,
 }
 
-/// What was measured with one length of history.
+/// What was measured with one length of history, over one state's worth of further updates: what a
+/// restore reads depends on how long ago the last fold was, so one moment would tell only of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrowthRow {
-    /// How many updates each key had.
+    /// How many updates each key had before.
     pub updates_per_key: u64,
-    /// Events in the history.
+    /// Events in the history at the end.
     pub events: u64,
-    /// Bytes that a restore of the latest state read from the bucket, on a newly opened database.
+    /// Bytes that a restore of the latest state read from the bucket, on a newly opened database:
+    /// the mean.
     pub bytes_read: u64,
-    /// Requests that it made.
+    /// The most bytes that one read.
+    pub bytes_read_max: u64,
+    /// Requests that a restore made: the mean.
     pub requests: u64,
     /// How long a restore took: the median, in microseconds.
     pub micros: u64,
-    /// History files that it read.
-    pub files: u64,
-    /// Bytes uploaded to the bucket until then.
+    /// Bytes of the newest base at the end.
+    pub base_bytes: u64,
+    /// Bytes of the deltas that were sealed, over all of it.
+    pub sealed_bytes: u64,
+    /// Bytes uploaded to the bucket, over all of it.
     pub bytes_written: u64,
-    /// Bytes of live history files.
+    /// Bytes of live history files at the end.
     pub history_bytes: u64,
 }
 
-/// Measures a row for each length of history, and tells `watch` of each.
+/// Measures a row for each length of history. All histories are written first, and then measured in
+/// turn, so that whatever else the machine does strikes them alike; `watch` is told of each history
+/// and of each turn, [`growth_steps`] times in all.
 ///
 /// # Errors
 ///
 /// What the engine fails with; [`Error::Wrong`] if a restore does not hold what was written.
-pub fn growth(
-    options: &GrowthOptions,
-    watch: &mut dyn FnMut(&GrowthRow),
-) -> Result<Vec<GrowthRow>> {
+pub fn growth(options: &GrowthOptions, watch: &mut dyn FnMut()) -> Result<Vec<GrowthRow>> {
     let mut rows = Vec::new();
     for updates_per_key in &options.updates_per_key {
-        let row = measure(options, *updates_per_key)?;
-        watch(&row);
-        rows.push(row);
+        let config = config(options, *updates_per_key);
+        rows.push((Writing::begin(options, &config, *updates_per_key)?, config, Vec::new()));
+        watch();
     }
-    Ok(rows)
+    for _ in 0..MOMENTS {
+        for (writing, config, samples) in &mut rows {
+            writing.update(config, options.keys.div_ceil(MOMENTS))?;
+            samples.push(sample(options, config, &writing.state)?);
+        }
+        watch();
+    }
+    let updates_per_key = options.updates_per_key.iter();
+    let rows = updates_per_key.zip(&rows);
+    Ok(rows.map(|(updates, (writing, _, samples))| row(*updates, writing, samples)).collect())
 }
 
-fn measure(options: &GrowthOptions, updates_per_key: u64) -> Result<GrowthRow> {
-    let config = config(options, updates_per_key);
-    let database = Database::open(config.clone())?;
-    let (state, events) = write(options, &database, updates_per_key)?;
-    database.seal()?;
-    database.compact()?;
-    let bytes_written = database.traffic().bytes_written;
-    drop(database);
+/// How often a measurement tells how far it is.
+#[must_use]
+pub fn growth_steps(options: &GrowthOptions) -> u64 {
+    MOMENTS + u64::try_from(options.updates_per_key.len()).unwrap_or(u64::MAX - MOMENTS)
+}
 
-    let database = Database::open(config)?;
-    let before = database.traffic();
-    let mut row = GrowthRow {
+fn row(updates_per_key: u64, writing: &Writing, samples: &[Sample]) -> GrowthRow {
+    let mean = |of: fn(&Sample) -> u64| samples.iter().map(of).sum::<u64>() / MOMENTS;
+    let mut micros: Vec<_> = samples.iter().flat_map(|sample| sample.micros.clone()).collect();
+    micros.sort_unstable();
+    let last = samples.last().expect("there is more than one moment");
+    GrowthRow {
         updates_per_key,
-        events,
+        events: writing.events,
+        bytes_read: mean(|sample| sample.bytes_read),
+        bytes_read_max: samples.iter().map(|sample| sample.bytes_read).max().unwrap_or_default(),
+        requests: mean(|sample| sample.requests),
+        micros: micros[micros.len() / 2],
+        base_bytes: last.base_bytes,
+        sealed_bytes: writing.sealed_bytes,
+        bytes_written: writing.bytes_written,
+        history_bytes: last.history_bytes,
+    }
+}
+
+/// What restores cost at one moment.
+struct Sample {
+    bytes_read: u64,
+    requests: u64,
+    micros: Vec<u64>,
+    base_bytes: u64,
+    history_bytes: u64,
+}
+
+/// Opens the database anew and restores the latest state some times, the first of which counts for
+/// bytes and requests: nothing of the history is in memory then.
+fn sample(options: &GrowthOptions, config: &Config, state: &State) -> Result<Sample> {
+    let database = Database::open(config.clone())?;
+    let (before, status) = (database.traffic(), database.status());
+    let mut sample = Sample {
         bytes_read: 0,
         requests: 0,
-        micros: 0,
-        files: 0,
-        bytes_written,
-        history_bytes: database.status().history_bytes,
+        micros: Vec::new(),
+        base_bytes: newest_base_bytes(&database)?,
+        history_bytes: status.history_bytes,
     };
-    let mut micros = Vec::new();
     for at in 0..options.restores.max(1) {
         let began = foldback::steady_now();
         let plan = database.plan(TABLE, Target::Latest, &Selection::all())?;
         let name = format!("restored-{at}");
         database.restore(&plan, &name)?;
-        micros.push(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        sample.micros.push(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         if at == 0 {
             let after = database.traffic();
-            row.bytes_read = after.bytes_read - before.bytes_read;
-            row.requests = after.gets - before.gets;
-            row.files = u64::try_from(plan.files().count()).unwrap_or(u64::MAX);
-            check(&database, &name, &state)?;
+            sample.bytes_read = after.bytes_read - before.bytes_read;
+            sample.requests = after.gets - before.gets;
+            check(&database, &name, state)?;
         }
         database.drop_table(&name)?;
     }
-    micros.sort_unstable();
-    row.micros = micros[micros.len() / 2];
-    Ok(row)
+    Ok(sample)
+}
+
+fn newest_base_bytes(database: &Database) -> Result<u64> {
+    let (manifest, table) = (database.manifest(), database.table(TABLE)?.id());
+    let bases = manifest.files.iter().filter(|file| file.is_base_of(table));
+    let newest = bases.clone().map(|base| base.last.seq).max();
+    Ok(bases.filter(|base| Some(base.last.seq) == newest).map(|base| base.bytes).sum())
 }
 
 fn config(options: &GrowthOptions, updates_per_key: u64) -> Config {
@@ -131,34 +177,63 @@ fn config(options: &GrowthOptions, updates_per_key: u64) -> Config {
     config
 }
 
-/// Writes every key once, and then the updates; returns the state and the number of events.
-fn write(
-    options: &GrowthOptions,
-    database: &Database,
-    updates_per_key: u64,
-) -> Result<(State, u64)> {
-    let table = database.create_table(TABLE)?.id();
-    database.protect(TABLE, Retention::Forever)?;
-    let mut updates = Updates::new(options.seed, options.keys, options.value_bytes);
-    let mut state = updates.load();
-    let mut batch = WriteBatch::new();
-    for (key, value) in &state {
-        batch.put(table, key.clone(), value.clone());
-    }
-    database.write(batch, WriteOptions::default()).wait()?;
-    let events = options.keys * updates_per_key;
-    let mut written = 0;
-    while written < events {
-        let mut batch = WriteBatch::new();
-        for _ in 0..BATCH_EVENTS.min(events - written) {
-            let (key, value) = updates.update();
-            batch.put(table, key.clone(), value.clone());
-            state.insert(key, value);
-            written += 1;
+/// The workload as it goes on, from one opening of the database to the next.
+struct Writing {
+    updates: Updates,
+    state: State,
+    events: u64,
+    sealed_bytes: u64,
+    bytes_written: u64,
+}
+
+impl Writing {
+    /// Writes every key once, and then the updates.
+    fn begin(options: &GrowthOptions, config: &Config, updates_per_key: u64) -> Result<Self> {
+        let mut updates =
+            Updates::new(options.seed, options.keys, options.value_bytes, Spread::Uniform);
+        let state = updates.load();
+        let database = Database::open(config.clone())?;
+        let table = database.create_table(TABLE)?.id();
+        database.protect(TABLE, Retention::Forever)?;
+        let rows: Vec<_> = state.iter().collect();
+        for rows in rows.chunks(LOAD_EVENTS) {
+            let mut batch = WriteBatch::new();
+            for (key, value) in rows {
+                batch.put(table, key.to_vec(), value.to_vec());
+            }
+            database.write(batch, WriteOptions::default()).wait()?;
         }
-        database.write(batch, WriteOptions::default()).wait()?;
+        drop(database);
+        let (sealed_bytes, bytes_written) = (0, 0);
+        let mut writing =
+            Self { updates, state, events: options.keys, sealed_bytes, bytes_written };
+        writing.update(config, options.keys * updates_per_key)?;
+        Ok(writing)
     }
-    Ok((state, options.keys + events))
+
+    /// Writes so many updates more, seals them, and has history tidied.
+    fn update(&mut self, config: &Config, events: u64) -> Result<()> {
+        let database = Database::open(config.clone())?;
+        let table = database.table(TABLE)?.id();
+        let mut left = events;
+        while left > 0 {
+            let mut batch = WriteBatch::new();
+            for _ in 0..BATCH_EVENTS.min(left) {
+                let (key, value) = self.updates.update();
+                batch.put(table, key.clone(), value.clone());
+                self.state.insert(key, value);
+                left -= 1;
+            }
+            database.write(batch, WriteOptions::default()).wait()?;
+        }
+        self.events += events;
+        database.seal()?;
+        database.compact()?;
+        let status = database.status();
+        self.sealed_bytes += status.sealed_bytes;
+        self.bytes_written += status.uploaded_bytes;
+        Ok(())
+    }
 }
 
 fn check(database: &Database, name: &str, state: &State) -> Result<()> {

@@ -3,13 +3,19 @@
 //! A run is repeated by its options and its seed. Every result is checked against the workload's
 //! own oracle: a run that is fast and wrong is an error.
 
+mod compact;
 mod growth;
 mod random;
+mod storage;
 mod workload;
+mod zipfian;
 
-pub use growth::{GrowthOptions, GrowthRow, growth};
+pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
 pub use random::Random;
-pub use workload::Updates;
+pub use storage::{StorageOptions, StorageRow, storage};
+pub use workload::{Spread, Updates};
+pub use zipfian::Zipfian;
 
 /// The result of a run.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

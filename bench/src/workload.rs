@@ -2,21 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use crate::Random;
+use crate::{Random, Zipfian};
 
-/// Updates of a fixed set of keys, all as likely: the live state keeps its size for ever.
+/// Which keys are updated how often.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spread {
+    /// All as often.
+    Uniform,
+    /// Some much more often than others, scattered over all keys; the skew, below 1.
+    Zipfian(f64),
+}
+
+/// Updates of a fixed set of keys: the live state keeps its size for ever.
 #[derive(Clone, Debug)]
 pub struct Updates {
     random: Random,
     keys: u64,
     value_bytes: usize,
+    zipfian: Option<Zipfian>,
 }
 
 impl Updates {
     /// Updates of `keys` keys with values of `value_bytes` bytes, determined by `seed`.
     #[must_use]
-    pub const fn new(seed: u64, keys: u64, value_bytes: usize) -> Self {
-        Self { random: Random::new(seed), keys, value_bytes }
+    pub fn new(seed: u64, keys: u64, value_bytes: usize, spread: Spread) -> Self {
+        let zipfian = match spread {
+            Spread::Uniform => None,
+            Spread::Zipfian(theta) => Some(Zipfian::new(keys, theta)),
+        };
+        Self { random: Random::new(seed), keys, value_bytes, zipfian }
     }
 
     /// The key with this number.
@@ -32,7 +46,12 @@ impl Updates {
 
     /// The next update.
     pub fn update(&mut self) -> (Vec<u8>, Vec<u8>) {
-        (Self::key(self.random.below(self.keys)), self.value())
+        let number = match &self.zipfian {
+            None => self.random.below(self.keys),
+            // The ranks are scattered over the keys, as names are in the world.
+            Some(zipfian) => Random::new(zipfian.draw(&mut self.random)).below(self.keys),
+        };
+        (Self::key(number), self.value())
     }
 
     /// Random bytes as hexadecimal digits: zstd halves them, as it does with the data of many

@@ -1,6 +1,7 @@
 //! The command line as clap reads it: every command, its arguments and its help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -10,7 +11,7 @@ use crate::export::ExportFormat;
 use crate::import::jsonl::JsonlOptions;
 use crate::instant::{INSTANT_HELP, InstantArg, parse_seq_arg};
 use crate::output::OutputFormat;
-use crate::span::Retention;
+use crate::span::{Retention, parse_interval};
 
 /// An event-sourced storage engine that takes any protected table back to any exact instant.
 #[derive(Debug, Parser)]
@@ -30,10 +31,21 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 the command line or a setting is wrong, or names what this release \
 can't work with; 3 refused, nothing was changed (no such table, name or file taken, instant outside \
-the window; an import says what stays); 4 the bucket is out of reach, try again; 5 bytes are \
-damaged or lost.
+the window; an import says what stays); 4 the bucket is out of reach, or others kept changing it, \
+try again; 5 bytes are damaged or lost.
 
 FOLDBACK_LOG shows the engine's log lines on standard error: error, warn, info, debug or trace.";
+
+const COMPACT_HELP: &str = "\
+With --bucket and no --data it needs the bucket alone: run it on any machine, beside the process that \
+has the database open. With --every it is a process of its own, which tells on standard error what it \
+does and what went wrong, and tries again; it may be ended at any time, and any number of them may run.";
+
+const EXPIRE_HELP: &str = "\
+Nothing is given up that lies within its table's retention. That is counted from the earliest of this \
+machine's clock, the bucket's, and 7 days after the last commit; and a clock that has moved on by \
+more than 7 days at once is not believed until --confirm says that it is right. Files that nothing needs \
+any more are deleted after a grace (15 minutes, setting grace_secs), by the next upkeep.";
 
 /// The forms of all outputs. Each command takes those that suit it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -170,8 +182,20 @@ pub(crate) enum Command {
     },
     /// Bring everything that is committed into the bucket now.
     Seal,
-    /// Merge and fold history now, as far as it is due; a database that is open does so by itself.
-    Compact,
+    /// Do the upkeep that is due now: merge, fold, expire, sweep; an open database does so itself.
+    #[command(after_help = COMPACT_HELP)]
+    Compact {
+        /// Go on, once in so long (60s, 5m), until the process is ended; with a bucket alone.
+        #[arg(long, value_name = "SPAN", value_parser = parse_interval)]
+        every: Option<Duration>,
+    },
+    /// Give up now what is older than its table's retention, and print what can still be restored.
+    #[command(after_help = EXPIRE_HELP)]
+    Expire {
+        /// Say first that this machine's clock is right, though it has moved on by over 7 days.
+        #[arg(long)]
+        confirm: bool,
+    },
     /// Rebuild the database from its bucket in an empty directory.
     Recover,
     /// Print how the database stands.
@@ -214,6 +238,11 @@ impl Command {
                 | Self::Map { .. }
                 | Self::Status
         )
+    }
+
+    /// Whether it tends what is in a bucket, for which the bucket alone is enough.
+    pub(crate) fn tends_bucket(&self) -> bool {
+        matches!(self, Self::Compact { .. } | Self::Expire { .. })
     }
 }
 
@@ -370,6 +399,8 @@ pub(crate) struct DemoArgs {
 pub(crate) enum BenchCommand {
     /// What a restore costs as history grows while the state keeps its size.
     Growth(GrowthArgs),
+    /// What it takes to compact a history that nobody has compacted, in memory above all.
+    Compact(CompactArgs),
 }
 
 /// How history grows.
@@ -393,4 +424,27 @@ pub(crate) struct GrowthArgs {
     /// Determines all keys and values.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// What history is compacted.
+#[derive(Debug, Args)]
+pub(crate) struct CompactArgs {
+    /// Keys of the table.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) keys: u64,
+    /// Bytes of a value; zstd halves them.
+    #[arg(long, default_value_t = 600)]
+    pub(crate) value_bytes: usize,
+    /// Bytes of history to make, compressed.
+    #[arg(long, default_value_t = 256 * 1024 * 1024)]
+    pub(crate) history_bytes: u64,
+    /// Bytes of log that become one delta file.
+    #[arg(long, default_value_t = 64 * 1024 * 1024)]
+    pub(crate) segment_bytes_max: u64,
+    /// Determines all keys and values.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Compacts this bucket and makes none: so a run measures a process of its own.
+    #[arg(long, hide = true, value_name = "URL")]
+    pub(crate) only: Option<String>,
 }

@@ -24,6 +24,7 @@ mod restore;
 mod rows;
 mod standing;
 mod tables;
+mod upkeep;
 
 /// What commands print to.
 type Screen = Output<BufWriter<std::io::Stdout>>;
@@ -67,6 +68,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             export::run(&session::open_door(&settings)?, &export, export_format)?;
             Ok(ExitCode::SUCCESS)
         }
+        command if command.tends_bucket() => {
+            let mut screen = screen(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            match command {
+                Command::Expire { confirm } => upkeep::expire(&settings, confirm, &mut screen)?,
+                Command::Compact { every } => upkeep::compact(&settings, every, &mut screen)?,
+                other => unreachable!("{other:?} tends no bucket"),
+            }
+            screen.flush()?;
+            Ok(ExitCode::SUCCESS)
+        }
         command if command.reads_history() => {
             let screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
@@ -100,13 +112,14 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         Command::Unprotect { table } => protection::unprotect(session, &table),
         Command::Restore(restore) => restore::restore(session, &restore),
         Command::Seal => standing::seal(session),
-        Command::Compact => standing::compact(session),
         Command::Export(_)
         | Command::Window { .. }
         | Command::Resolve { .. }
         | Command::Plan { .. }
         | Command::Map { .. }
         | Command::Status
+        | Command::Compact { .. }
+        | Command::Expire { .. }
         | Command::Recover
         | Command::Demo(_)
         | Command::Bench(_)

@@ -16,8 +16,8 @@ mod tests;
 pub(crate) const CONFIG_FILE_DEFAULT: &str = "foldback.toml";
 
 /// The commands that a bucket alone is enough for.
-const READ_FROM_BUCKET: &str =
-    "table list, table describe, window, resolve, plan, export, map and status";
+const BUCKET_COMMANDS: &str =
+    "table list, table describe, window, resolve, plan, export, map, status, compact and expire";
 
 /// No configuration is this large; a file that is was named by mistake.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
@@ -30,7 +30,7 @@ pub(crate) struct SettingsArgs {
     pub(crate) data: Option<PathBuf>,
 
     /// Bucket of the database: file:///abs/dir, memory:///name, s3://bucket/prefix. Without --data,
-    /// commands that only read history read what is sealed there.
+    /// commands that only read history read what is sealed there, and compact and expire tend it.
     #[arg(long, value_name = "URL", env = "FOLDBACK_BUCKET", global = true)]
     pub(crate) bucket: Option<String>,
 
@@ -41,7 +41,7 @@ pub(crate) struct SettingsArgs {
 
 /// The settings in force: a flag wins over the environment, and that over the file. What is
 /// `None` was said nowhere, and the engine's own default holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
     /// Local directory of the database; see [`Settings::require_data`].
     pub(crate) data: Option<PathBuf>,
@@ -57,7 +57,7 @@ pub(crate) struct Settings {
 }
 
 /// The table `[engine]` of the configuration file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EngineSettings {
     /// A segment is rolled before it grows past this many bytes.
@@ -73,6 +73,21 @@ pub(crate) struct EngineSettings {
     /// Declares that no other process writes to the bucket, for stores without conditional puts.
     #[serde(default)]
     pub(crate) single_writer: bool,
+    /// Whether a process that opens the database does the upkeep too: merges, folds, expires,
+    /// sweeps.
+    pub(crate) compactor: Option<bool>,
+    /// A table is folded once the deltas above its base have this many times its bytes.
+    pub(crate) fold_ratio: Option<f64>,
+    /// Nothing is folded for fewer bytes of deltas than this.
+    pub(crate) fold_bytes_min: Option<u64>,
+    /// A table is folded, however few their bytes, once so many deltas above its base hold it.
+    pub(crate) fold_files_max: Option<usize>,
+    /// So many adjacent deltas of about one size become one.
+    pub(crate) merge_fanout: Option<usize>,
+    /// Deltas are not merged beyond this size, and base files are cut there.
+    pub(crate) file_bytes_target: Option<u64>,
+    /// How long a file stays in the bucket once nothing needs it.
+    pub(crate) grace_secs: Option<u64>,
 }
 
 /// When a write counts as done.
@@ -132,7 +147,7 @@ impl Settings {
                 None => format!("no database is named: {ways}"),
                 Some(bucket) => format!(
                     "this command needs a database's local directory, and only bucket {bucket} is \
-                     named: {ways}; a bucket alone is enough for {READ_FROM_BUCKET}"
+                     named: {ways}; a bucket alone is enough for {BUCKET_COMMANDS}"
                 ),
             })
         })

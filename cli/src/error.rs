@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::human::counted;
 
+#[cfg(test)]
+mod tests;
+
 /// The result of anything in this crate that can fail.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -104,7 +107,7 @@ impl fmt::Display for ImportLeaves {
 const EXIT_USAGE: u8 = 2;
 /// What was asked for can't be had as things stand, and nothing was changed.
 const EXIT_REFUSED: u8 = 3;
-/// The bucket is out of reach.
+/// The bucket is out of reach, or others were always faster to change it: trying again helps.
 const EXIT_UNREACHABLE: u8 = 4;
 /// Bytes are damaged or lost.
 const EXIT_DAMAGED: u8 = 5;
@@ -123,10 +126,12 @@ impl Error {
             Self::Refused(_) => EXIT_REFUSED,
             Self::Engine(error) | Self::Unsealed(error) => match error {
                 Engine::Tier(Tier::Unsupported(_)) => EXIT_USAGE,
-                Engine::Tier(Tier::Store { .. }) => EXIT_UNREACHABLE,
+                Engine::Tier(Tier::Store { .. } | Tier::Superseded) => EXIT_UNREACHABLE,
                 Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
                 Engine::Lost(_) | Engine::Present { .. } => EXIT_DAMAGED,
-                Engine::Tier(Tier::Local { .. } | Tier::Export(_))
+                Engine::Tier(
+                    Tier::Local { .. } | Tier::Export(_) | Tier::Interrupted | Tier::Fenced { .. },
+                )
                 | Engine::Halted { .. }
                 | Engine::Closed => EXIT_FAILED,
                 _ => EXIT_REFUSED,
@@ -136,6 +141,16 @@ impl Error {
 
     /// What to do about it, where the words of the error itself come from too far below to say.
     pub(crate) fn advice(&self) -> Option<&'static str> {
+        use foldback::log_tier::Error as Tier;
+        if let Self::Engine(foldback::Error::Tier(Tier::Superseded)) = self {
+            return Some("other processes kept publishing in between; run the command again");
+        }
+        if let Self::Engine(foldback::Error::Tier(Tier::Fenced { .. })) = self {
+            return Some(
+                "find out which process opened this database last: two must never write to one \
+                 bucket; commits that were acknowledged here are safe in the local log",
+            );
+        }
         let is_said = !matches!(self, Self::Engine(_));
         if is_said || self.exit_code() != EXIT_UNREACHABLE {
             return None;
@@ -145,6 +160,14 @@ impl Error {
              name, the network, the credentials and, for a directory, its free space, and run the \
              command again",
         )
+    }
+
+    /// Whether a process that works in turns goes on after this, and tries again at the next: what
+    /// can be done beside a damaged file is done all the same.
+    pub(crate) fn leaves_next_turn(&self) -> bool {
+        use foldback::log_tier::Error::{Corrupt, Missing, Store, Superseded};
+        let Self::Engine(foldback::Error::Tier(error)) = self else { return false };
+        matches!(error, Store { .. } | Superseded | Corrupt { .. } | Missing { .. })
     }
 
     /// Whether whoever read the output has had enough of it.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use foldback::log_tier::history::FileKind;
 use foldback::log_tier::local_log::SegmentInfo;
 use foldback::log_tier::manifest::{HistoryEntry, Manifest};
-use foldback::{Seq, TableId, Window};
+use foldback::{Commit, KeyRange, Seq, TableId, Window};
 
 mod sketch;
 mod svg;
@@ -37,6 +37,8 @@ pub(crate) struct MapInputs<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShapeKind {
     Delta,
+    /// From a base to the last commit that it is known to hold for, where that is a later one.
+    Holds,
     Base,
     Segment,
 }
@@ -59,6 +61,8 @@ struct Plane {
     shapes: Vec<Shape>,
     /// Restorable windows along the seqs, and what they say.
     windows: Vec<((f64, f64), String)>,
+    /// What was given up, from where a protection began to its floor, and what it says.
+    given_up: Vec<((f64, f64), String)>,
     /// The least and the greatest key, where there is one.
     keys: Option<(String, String)>,
 }
@@ -71,7 +75,7 @@ impl Plane {
             inputs.manifest.files.iter().filter(|file| is_of(file, inputs)).collect();
         let ladder = KeyLadder::new(&files, inputs.table);
         let mut shapes: Vec<_> =
-            files.iter().map(|file| shape_of(file, inputs.table, &ladder, last)).collect();
+            files.iter().flat_map(|file| shapes_of(file, inputs.table, &ladder, last)).collect();
         let unsealed = inputs.segments.iter().filter(|info| info.last > sealed);
         shapes.extend(unsealed.filter(|info| info.first <= info.last).map(|info| Shape {
             kind: ShapeKind::Segment,
@@ -80,7 +84,11 @@ impl Plane {
             title: format!("local segment, commits #{} to #{}, not sealed", info.first, info.last),
         }));
         // Bases are thin, so they go on top.
-        shapes.sort_by_key(|shape| shape.kind == ShapeKind::Base);
+        shapes.sort_by_key(|shape| match shape.kind {
+            ShapeKind::Delta | ShapeKind::Segment => 0,
+            ShapeKind::Holds => 1,
+            ShapeKind::Base => 2,
+        });
         let windows = inputs.windows.iter().map(|window| {
             let (first, until) = (part(window.first, last), part(window.last, last));
             let text = format!(
@@ -93,7 +101,17 @@ impl Plane {
             ((first, until), text)
         });
         let heading = format!("{} (table {}), commits #1 to #{last}", inputs.name, inputs.table);
-        Self { heading, last, windows: windows.collect(), keys: ladder.ends(), shapes }
+        let floors = inputs.manifest.floors.iter().filter(|floor| floor.table == inputs.table);
+        let given_up = floors.map(|floor| {
+            let Commit { seq, timestamp } = floor.earliest;
+            let text = format!(
+                "given up, older than its retention: before {} (#{seq})",
+                foldback::instant::show(timestamp)
+            );
+            ((part(floor.interval, last), part(seq, last)), text)
+        });
+        let given_up = given_up.collect();
+        Self { heading, last, windows: windows.collect(), given_up, keys: ladder.ends(), shapes }
     }
 }
 
@@ -103,29 +121,54 @@ fn is_of(file: &HistoryEntry, inputs: &MapInputs<'_>) -> bool {
     scoped || file.table(inputs.table).is_some()
 }
 
-fn shape_of(file: &HistoryEntry, table: TableId, ladder: &KeyLadder, last: Seq) -> Shape {
+fn shapes_of(
+    file: &HistoryEntry,
+    table: TableId,
+    ladder: &KeyLadder,
+    last: Seq,
+) -> impl Iterator<Item = Shape> {
     let held = file.table(table);
     let (rows, bytes) = held.map_or((0, 0), |entry| (entry.rows, entry.bytes));
     let bytes = crate::human::human_bytes(bytes);
-    let until = part(file.last.seq, last);
-    let by_rows = held.map(|entry| (ladder.part(&entry.key_min), ladder.part(&entry.key_max)));
-    match file.kind {
-        FileKind::Base => {
-            let scope = file.scope.as_ref().map(|scope| &scope.keys);
-            let from = scope.map_or(0.0, |keys| ladder.part(&keys.from));
-            let to = scope.and_then(|keys| keys.until.as_ref()).map_or(1.0, |end| ladder.part(end));
-            let title = format!("base at #{}: {rows} rows, {bytes}", file.last.seq);
-            Shape { kind: ShapeKind::Base, seq: (until, until), keys: (from, to), title }
-        }
-        FileKind::Delta => Shape {
+    let end = part(file.last.seq, last);
+    if file.kind == FileKind::Delta {
+        let by_rows = held.map(|entry| (ladder.part(&entry.key_min), ladder.part(&entry.key_max)));
+        let delta = Shape {
             kind: ShapeKind::Delta,
-            seq: (part(file.first.seq.prev(), last), until),
+            seq: (part(file.first.seq.prev(), last), end),
             keys: by_rows.unwrap_or((0.0, 1.0)),
             title: format!(
                 "delta #{} to #{}: {rows} events of this table, {bytes}",
                 file.first.seq, file.last.seq
             ),
-        },
+        };
+        return [Some(delta), None].into_iter().flatten();
+    }
+    // A base covers all of its range, whichever keys of it have a row.
+    let range = file.scope.as_ref().map(|scope| &scope.keys);
+    let from = range.map_or(0.0, |keys| ladder.part(&keys.from));
+    let to = range.and_then(|keys| keys.until.as_ref()).map_or(1.0, |until| ladder.part(until));
+    let (keys, whose) = ((from, to), range.map_or_else(String::new, range_shown));
+    let title = format!("base at #{}{whose}: {rows} rows, {bytes}", file.last.seq);
+    let base = Shape { kind: ShapeKind::Base, seq: (end, end), keys, title };
+    let holds = file.until.map(|until| {
+        let title = format!(
+            "the base at #{}{whose} holds up to #{}: no event came to its keys",
+            file.last.seq, until.seq
+        );
+        Shape { kind: ShapeKind::Holds, seq: (end, part(until.seq, last)), keys, title }
+    });
+    [Some(base), holds].into_iter().flatten()
+}
+
+/// The range of a base's keys in words, where it is not all of them.
+fn range_shown(keys: &KeyRange) -> String {
+    let shown = |key: &[u8]| crate::output::printable_bytes(key);
+    match (&*keys.from, &keys.until) {
+        (b"", None) => String::new(),
+        (b"", Some(until)) => format!(" of keys before {}", shown(until)),
+        (from, None) => format!(" of keys from {}", shown(from)),
+        (from, Some(until)) => format!(" of keys from {} to before {}", shown(from), shown(until)),
     }
 }
 
@@ -142,8 +185,10 @@ impl KeyLadder {
             if let Some(entry) = file.table(table) {
                 keys.extend([entry.key_min.to_vec(), entry.key_max.to_vec()]);
             }
-            let until = file.scope.as_ref().and_then(|scope| scope.keys.until.as_ref());
-            keys.extend(until.map(|until| until.to_vec()));
+            let range = file.scope.as_ref().map(|scope| &scope.keys);
+            let from = range.map(|keys| &keys.from).filter(|from| !from.is_empty());
+            let until = range.and_then(|keys| keys.until.as_ref());
+            keys.extend(from.into_iter().chain(until).map(|key| key.to_vec()));
         }
         Self { keys: keys.into_iter().collect() }
     }

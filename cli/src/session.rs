@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldback::log_tier::remote::RemoteOptions;
-use foldback::{BucketReader, Config, Database, Durability, SystemClock};
+use foldback::{
+    BucketCompactor, BucketReader, CompactorConfig, Config, Database, Durability, Policy,
+    SystemClock,
+};
 
-use crate::config::{DurabilitySetting, Settings};
+use crate::config::{DurabilitySetting, EngineSettings, Settings};
 use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::human::human_bytes;
@@ -35,7 +38,23 @@ pub(crate) fn engine_config(settings: &Settings) -> Result<Config> {
     if let Some(secs) = engine.segment_age_max_secs {
         config.segment_age_max = Duration::from_secs(secs);
     }
+    config.compactor = engine.compactor.unwrap_or(config.compactor);
+    config.policy = policy(engine);
     Ok(config)
+}
+
+/// When history is merged and folded, and how long what is not needed stays.
+fn policy(engine: &EngineSettings) -> Policy {
+    let default = Policy::default();
+    let micros = |secs: u64| i64::try_from(secs.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    Policy {
+        fold_ratio: engine.fold_ratio.unwrap_or(default.fold_ratio),
+        fold_bytes_min: engine.fold_bytes_min.unwrap_or(default.fold_bytes_min),
+        fold_files_max: engine.fold_files_max.unwrap_or(default.fold_files_max),
+        merge_fanout: engine.merge_fanout.unwrap_or(default.merge_fanout),
+        file_bytes_target: engine.file_bytes_target.unwrap_or(default.file_bytes_target),
+        grace_micros: engine.grace_secs.map_or(default.grace_micros, micros),
+    }
 }
 
 /// Opens the database, which is made only if the command may make one; what the opening had to mend
@@ -76,11 +95,36 @@ pub(crate) fn open_door(settings: &Settings) -> Result<Door> {
 
 /// Opens a bucket for reading.
 pub(crate) fn open_bucket(settings: &Settings, url: &str) -> Result<Door> {
+    let reader = BucketReader::open(url, &remote_options(settings, url), Arc::new(SystemClock))?;
+    Ok(Door::Bucket(Box::new(reader)))
+}
+
+/// Opens a bucket for upkeep, beside whichever process writes to it.
+pub(crate) fn open_compactor(settings: &Settings, url: &str) -> Result<BucketCompactor> {
+    if settings.engine.single_writer {
+        return Err(Error::usage(
+            "single_writer = true says that one process alone writes to the bucket, and upkeep by \
+             another would be a second; run it with --data while no other process has the database \
+             open, or leave it to the one that has",
+        ));
+    }
+    let config = CompactorConfig {
+        bucket: url.to_owned(),
+        remote: remote_options(settings, url),
+        policy: policy(&settings.engine),
+        clock: Arc::new(SystemClock),
+    };
+    BucketCompactor::open(&config).map_err(|error| match error {
+        foldback::Error::Invalid(_) => Error::Setting(error),
+        _ => Error::Engine(error),
+    })
+}
+
+fn remote_options(settings: &Settings, url: &str) -> RemoteOptions {
     let mut options = RemoteOptions::default();
     // Options of S3 say nothing about another store.
     if url.starts_with("s3:") {
         options.store_options.clone_from(&settings.store_options);
     }
-    let reader = BucketReader::open(url, &options, Arc::new(SystemClock))?;
-    Ok(Door::Bucket(Box::new(reader)))
+    options
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -10,6 +11,8 @@ mod tests;
 
 /// One second in microseconds.
 pub(crate) const SECOND_MICROS: i64 = 1_000_000;
+/// Longest wait between two turns of upkeep: what is due at a time is to go in about that time.
+const INTERVAL_MICROS_MAX: i64 = 86_400 * SECOND_MICROS;
 
 /// Every unit a span may be written in, largest first, with its length in microseconds. A day is
 /// 24 hours: a span is a length of time, and a length knows no daylight saving.
@@ -109,6 +112,18 @@ pub(crate) fn parse_span_micros(text: &str) -> Result<i64> {
         rest = after_unit;
     }
     Ok(micros)
+}
+
+/// Reads how long a process waits between two turns of its work.
+pub(crate) fn parse_interval(text: &str) -> Result<Duration> {
+    let micros = parse_span_micros(text)?;
+    let is_whole = micros % SECOND_MICROS == 0;
+    match is_whole && (SECOND_MICROS..=INTERVAL_MICROS_MAX).contains(&micros) {
+        true => Ok(Duration::from_micros(micros.unsigned_abs())),
+        false => Err(Error::usage(format!(
+            "{text} is not from 1s to 1d, in whole seconds; write for example 1m"
+        ))),
+    }
 }
 
 /// Whole seconds in the largest units that say them exactly: `35d`, `1h30m`, `0s`. What it gives

@@ -1,23 +1,23 @@
-//! Reading history: row groups ahead of a merge; tails and commit indexes kept while in use.
+//! Reading history: tails and commit indexes are kept while in use, row groups fed to a merge.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use foldback_log_tier::history::{CommitIndex, HistoryTail, RowGroupRows};
+use foldback_log_tier::history::{CommitIndex, HistoryTail};
 use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::remote::RemoteLog;
 use foldback_log_tier::{DatabaseId, Error, Result};
-use tokio::sync::mpsc;
 
 use crate::Network;
+use crate::feed::{self, FeedBudget, RowGroupsOf};
 use crate::merge::RowGroupFeed;
 
-/// Tails kept in memory.
-const TAILS_MAX: usize = 64;
-/// Commit indexes kept in memory.
-const COMMIT_INDEXES_MAX: usize = 16;
-/// Decoded row groups of one file that wait for the merge; one more is being merged.
-const ROW_GROUPS_AHEAD: usize = 1;
+/// Tails and commit indexes kept in memory, of each kind.
+const KEPT_MAX: usize = 64;
+/// Bytes of the tails that are kept, as they are stored; decoded they take some times that.
+const TAIL_BYTES_KEPT_MAX: u64 = 8 << 20;
+/// Commits of the indexes that are kept: they take about three bytes each.
+const COMMITS_KEPT_MAX: u64 = 8 << 20;
 
 /// Reads what describes history files, and remembers the latest of it. History files never
 /// change, so what is remembered is never stale.
@@ -29,35 +29,42 @@ pub struct HistoryReader {
     commit_indexes: Recent<CommitIndex>,
 }
 
-/// Row groups of a file, ascending.
-pub type RowGroupsOf = (Arc<HistoryEntry>, Vec<u32>);
-
 /// The values used last, by object name.
 #[derive(Debug)]
 struct Recent<T> {
-    values: Mutex<VecDeque<(String, Arc<T>)>>,
-    values_max: usize,
+    values: Mutex<VecDeque<Kept<T>>>,
+    weight_max: u64,
+}
+
+/// A value, and how much it counts.
+#[derive(Debug)]
+struct Kept<T> {
+    name: String,
+    value: Arc<T>,
+    weight: u64,
 }
 
 impl<T> Recent<T> {
-    fn new(values_max: usize) -> Self {
-        Self { values: Mutex::default(), values_max }
+    fn new(weight_max: u64) -> Self {
+        Self { values: Mutex::default(), weight_max }
     }
 
     fn get(&self, name: &str) -> Option<Arc<T>> {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = values.iter().position(|(known, _)| known == name)?;
+        let at = values.iter().position(|kept| kept.name == name)?;
         let found = values.remove(at).expect("the position was just found");
-        let value = Arc::clone(&found.1);
+        let value = Arc::clone(&found.value);
         values.push_back(found);
         Some(value)
     }
 
-    fn keep(&self, name: &str, value: T) -> Arc<T> {
+    /// Keeps a value, unless it is too heavy by itself, and forgets the ones used longest ago.
+    fn keep(&self, name: &str, value: T, weight: u64) -> Arc<T> {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         let value = Arc::new(value);
-        values.push_back((name.to_owned(), Arc::clone(&value)));
-        if values.len() > self.values_max {
+        values.push_back(Kept { name: name.to_owned(), value: Arc::clone(&value), weight });
+        let weigh = |values: &VecDeque<Kept<T>>| values.iter().map(|kept| kept.weight).sum::<u64>();
+        while values.len() > KEPT_MAX || weigh(&values) > self.weight_max {
             values.pop_front();
         }
         value
@@ -71,8 +78,8 @@ impl HistoryReader {
         Self {
             remote,
             database,
-            tails: Recent::new(TAILS_MAX),
-            commit_indexes: Recent::new(COMMIT_INDEXES_MAX),
+            tails: Recent::new(TAIL_BYTES_KEPT_MAX),
+            commit_indexes: Recent::new(COMMITS_KEPT_MAX),
         }
     }
 
@@ -93,7 +100,7 @@ impl HistoryReader {
             None => {
                 let tail = self.remote.read_tail(file).await?;
                 self.check_database(file, &tail)?;
-                Ok(self.tails.keep(&file.name, tail))
+                Ok(self.tails.keep(&file.name, tail, file.bytes - file.tail_offset))
             }
         }
     }
@@ -119,47 +126,32 @@ impl HistoryReader {
         if let Some(index) = self.commit_indexes.get(&delta.name) {
             return Ok(index);
         }
+        let index = self.read_commit_index(delta).await?;
+        let commits = index.len();
+        Ok(self.commit_indexes.keep(&delta.name, index, commits))
+    }
+
+    /// The same, without keeping it for later.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tail`].
+    pub(crate) async fn read_commit_index(&self, delta: &HistoryEntry) -> Result<CommitIndex> {
         let tail = self.tail(delta).await?;
-        let index = self.remote.read_commit_index(delta, &tail).await?.ok_or_else(|| {
+        self.remote.read_commit_index(delta, &tail).await?.ok_or_else(|| {
             let reason = "a delta has a commit index, and this one has none";
             Error::corrupt(&delta.name, delta.tail_offset, reason)
-        })?;
-        Ok(self.commit_indexes.keep(&delta.name, index))
+        })
     }
 
-    /// Reads and decodes row groups of files, one file after the other, ahead of a merge.
+    /// Reads and decodes row groups of files, one file after the other, for a merge.
     #[must_use]
-    pub fn feed(self: &Arc<Self>, network: &Network, reads: Vec<RowGroupsOf>) -> RowGroupFeed {
-        let (sender, groups) = mpsc::channel(ROW_GROUPS_AHEAD);
-        let left = reads.iter().map(|(_, row_groups)| row_groups.len()).sum();
-        let reader = Arc::clone(self);
-        network.handle().spawn(async move { reader.send_row_groups(&reads, &sender).await });
-        RowGroupFeed::new(groups, left)
-    }
-
-    /// Sends row groups until one fails, or until nobody wants them any more. A row group is read
-    /// only once there is room for it.
-    async fn send_row_groups(
-        &self,
-        reads: &[RowGroupsOf],
-        sender: &mpsc::Sender<Result<RowGroupRows>>,
-    ) {
-        let of = |(file, groups): &RowGroupsOf| -> Vec<_> {
-            groups.iter().map(|index| (Arc::clone(file), *index)).collect()
-        };
-        for (file, index) in reads.iter().flat_map(of).collect::<Vec<_>>() {
-            let Ok(room) = sender.reserve().await else { return };
-            let group = self.read_row_group(&file, index).await;
-            let failed = group.is_err();
-            room.send(group);
-            if failed {
-                return;
-            }
-        }
-    }
-
-    async fn read_row_group(&self, file: &HistoryEntry, index: u32) -> Result<RowGroupRows> {
-        let tail = self.tail(file).await?;
-        self.remote.read_row_group(file, &tail, index).await
+    pub fn feed(
+        self: &Arc<Self>,
+        network: &Network,
+        reads: Vec<RowGroupsOf>,
+        budget: FeedBudget,
+    ) -> RowGroupFeed {
+        feed::start(Arc::clone(self), network, reads, budget)
     }
 }

@@ -1,13 +1,20 @@
-//! What to do next: a pure decision from what the manifest and the local log hold.
+//! What to do next: a pure decision from what the manifest, the bucket and the local log hold.
 
 use std::collections::BTreeSet;
 
-use foldback_log_tier::history::{COMMIT_INDEX_COMMITS_MAX, FileKind, ROW_GROUPS_MAX};
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
-use foldback_log_tier::{Commit, Seq, TableId};
+use foldback_log_tier::{TableId, Timestamp};
 
 use crate::FoldInputs;
+use crate::change::{Expiry, moved_on};
+use crate::expiry::expiry;
+use crate::kept::{Interval, Kept};
+use crate::publisher::CLOCK_STEP_MAX;
+use crate::sweep::{Surroundings, Sweeping, is_due, sweeping};
+
+mod folding;
+mod merging;
 
 /// A piece of background work.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,186 +23,202 @@ pub enum Job {
     Seal(SegmentInfo),
     /// Write the first base of a table that had keys when its protection began.
     Base(TableId),
-    /// Make one delta of these, which adjoin, oldest first.
+    /// Ask the bucket for its clock, its leases and its objects, and decide again.
+    Look,
+    /// Give up states that are older than their tables' retention.
+    Expire(Expiry),
+    /// Delete what no reader can need.
+    Sweep(Sweeping),
+    /// Make one delta of these, which adjoin, oldest first; or leave rows out of a single one.
     Merge(Vec<HistoryEntry>),
-    /// Fold a table's newest base and the deltas above it into the next base.
+    /// Fold a base, or a range of its keys, and the deltas above it into the next.
     Fold(FoldInputs),
 }
 
-/// When history is rewritten.
+/// When history is rewritten, and when what is not needed goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
-    /// A table is folded once the deltas above its newest base have this many times its bytes: so
+    /// A range of keys is folded once the deltas above its base have this many times its bytes: so
     /// a restore of the latest state reads at most `1 + fold_ratio` times the state.
     pub fold_ratio: f64,
-    /// A table is not folded for fewer bytes of deltas than this.
+    /// Nothing is folded for fewer bytes of deltas than this.
     pub fold_bytes_min: u64,
+    /// A range of keys is folded, however few their bytes, once so many deltas above its base hold
+    /// events of it: so a restore's requests stay bounded too.
+    pub fold_files_max: usize,
     /// So many adjacent deltas of about one size are merged: each byte is rewritten once for each
     /// time that history grows by this factor.
     pub merge_fanout: usize,
     /// Deltas are not merged beyond this size, and base files are cut there.
     pub file_bytes_target: u64,
+    /// How long a file stays in the bucket once no manifest lists it, in microseconds.
+    pub grace_micros: i64,
 }
+
+impl Policy {
+    /// Whether it can work.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says which part can't be, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { fold_ratio, file_bytes_target, grace_micros, .. } = *self;
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        // A grace that is negative is out of bounds too.
+        let grace_secs = u64::try_from(grace_micros).map_or(u64::MAX, |micros| micros / 1_000_000);
+        let bounds = [
+            ("file_bytes_target", file_bytes_target, 1, 4 << 30, " bytes"),
+            ("fold_files_max", count(self.fold_files_max), 1, 100_000, " files"),
+            ("merge_fanout", count(self.merge_fanout), 2, 100_000, " files"),
+            ("grace", grace_secs, 0, GRACE_SECS_MAX, " seconds"),
+        ];
+        for (name, value, least, most, unit) in bounds {
+            if !(least..=most).contains(&value) {
+                return Err(format!(
+                    "setting {name} is {value}, it may be from {least} to {most}{unit}"
+                ));
+            }
+        }
+        match (FOLD_RATIO_MIN..=FOLD_RATIO_MAX).contains(&fold_ratio) {
+            true => Ok(()),
+            false => Err(format!(
+                "setting fold_ratio is {fold_ratio}, it may be from {FOLD_RATIO_MIN} to \
+                 {FOLD_RATIO_MAX}"
+            )),
+        }
+    }
+}
+
+/// Longest grace: a year. What is not needed takes room for so long.
+const GRACE_SECS_MAX: u64 = 365 * 24 * 60 * 60;
+/// With less, a range would be folded for every few events of it.
+const FOLD_RATIO_MIN: f64 = 0.01;
+/// With more, a restore would read a hundred times what it returns.
+const FOLD_RATIO_MAX: f64 = 100.0;
 
 impl Default for Policy {
     fn default() -> Self {
         Self {
             fold_ratio: 1.0,
             fold_bytes_min: 256 * 1024,
+            fold_files_max: 64,
             merge_fanout: 8,
             file_bytes_target: 128 * 1024 * 1024,
+            grace_micros: 15 * 60 * 1_000_000,
         }
     }
 }
 
-/// A table whose history is kept.
+/// How far expiry's clock may fall behind while nobody publishes, in microseconds: a day.
+const CLOCK_TICK: i64 = CLOCK_STEP_MAX / 7;
+
+/// Which work a process or a thread takes upon itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProtectedTable {
-    /// The table.
-    pub table: TableId,
-    /// Where the protection interval that is open began.
-    pub first: Seq,
-    /// Whether the table had no key then; if it had some, it needs a base first.
-    pub starts_empty: bool,
+pub enum Duty {
+    /// What gets acknowledged commits off this machine: seals, and first bases.
+    Sealing,
+    /// What keeps history small and quick to restore from: all the rest.
+    Upkeep,
 }
 
 /// All that the decision depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct JobInputs<'a> {
+    /// Whose work is asked for.
+    pub duty: Duty,
     /// The newest manifest.
     pub manifest: &'a Manifest,
-    /// The local segments in order, the active one last.
+    /// The local segments in order, the active one last; none where only the bucket is known.
     pub segments: &'a [SegmentInfo],
-    /// The tables whose history is kept, the catalog among them.
-    pub tables: &'a [ProtectedTable],
-    /// When history is rewritten.
+    /// The protection intervals of all tables, the catalog's among them.
+    pub intervals: &'a [Interval],
+    /// When history is rewritten, and when what is not needed goes.
     pub policy: Policy,
+    /// The wall clock.
+    pub now: Timestamp,
+    /// What the bucket held when it was looked at, if that was not long ago.
+    pub around: Option<&'a Surroundings>,
+    /// Files that could not be read: no job is made of them.
+    pub avoid: &'a BTreeSet<String>,
+}
+
+impl JobInputs<'_> {
+    /// The time as far as expiry goes by it: never ahead of what expiry has come to trust.
+    #[must_use]
+    pub fn clock(&self) -> Timestamp {
+        moved_on(self.manifest.clock, self.now, CLOCK_STEP_MAX).min(self.now)
+    }
+
+    /// The time that horizons are counted from: the earliest of the wall clock, as far as it is
+    /// trusted, the object store's, and the last commit with what an idle database is allowed.
+    #[must_use]
+    pub fn expiry_now(&self) -> Timestamp {
+        let idle = self.manifest.sealed.timestamp.saturating_add_micros(CLOCK_STEP_MAX);
+        let store = self.around.map_or(Timestamp::MAX, |around| around.store_now);
+        self.clock().min(idle).min(store)
+    }
+
+    fn is_avoided(&self, file: &HistoryEntry) -> bool {
+        self.avoid.contains(&file.name)
+    }
 }
 
 /// The next job, or `None` if all is done.
 ///
-/// Sealing comes first: it is what gets acknowledged commits off this machine.
+/// Of sealing, what is only here goes before what is not there yet. Of upkeep, what costs least
+/// goes first: giving up, deleting, merging small deltas, folding what is most due.
 #[must_use]
 pub fn next_job(inputs: JobInputs<'_>) -> Option<Job> {
+    match inputs.duty {
+        Duty::Sealing => seal(inputs).or_else(|| first_base(inputs)),
+        Duty::Upkeep => {
+            let kept = Kept::new(inputs.manifest, inputs.intervals);
+            expire(inputs)
+                .or_else(|| sweep(inputs))
+                .or_else(|| merging::merge(inputs))
+                .or_else(|| folding::fold(inputs))
+                .or_else(|| merging::leave_out(inputs, &kept))
+        }
+    }
+}
+
+fn seal(inputs: JobInputs<'_>) -> Option<Job> {
     let sealed = inputs.manifest.sealed.seq;
     let to_seal = inputs.segments.iter().find(|info| info.sealed && info.last > sealed);
-    let seal = || to_seal.map(|segment| Job::Seal(*segment));
-    seal().or_else(|| first_base(inputs)).or_else(|| merge(inputs)).or_else(|| fold(inputs))
+    to_seal.map(|segment| Job::Seal(*segment))
 }
 
 fn first_base(inputs: JobInputs<'_>) -> Option<Job> {
-    let lacks_base = |table: &&ProtectedTable| {
-        !table.starts_empty && newest_base(inputs.manifest, table).is_none()
+    let open = inputs.intervals.iter().filter(|interval| interval.last.is_none());
+    let lacks_base = |interval: &&Interval| {
+        !interval.starts_empty && interval.bases(inputs.manifest).next().is_none()
     };
-    inputs.tables.iter().find(lacks_base).map(|table| Job::Base(table.table))
+    open.filter(lacks_base).map(|interval| Job::Base(interval.table)).next()
 }
 
-/// The commit of the table's newest base in its open interval.
-fn newest_base(manifest: &Manifest, table: &ProtectedTable) -> Option<Commit> {
-    let bases = manifest.files.iter().filter(|file| is_base_of(file, table.table));
-    bases.map(|base| base.last).filter(|commit| commit.seq >= table.first).max()
+fn expire(inputs: JobInputs<'_>) -> Option<Job> {
+    let found = expiry(inputs.manifest, inputs.intervals, inputs.expiry_now());
+    let Some(expiry) = found else { return tick(inputs).map(Job::Expire) };
+    // What goes for good is decided by the store's clock too.
+    Some(if inputs.around.is_some() { Job::Expire(expiry) } else { Job::Look })
 }
 
-fn is_base_of(file: &HistoryEntry, table: TableId) -> bool {
-    file.kind == FileKind::Base && file.scope.as_ref().is_some_and(|scope| scope.table == table)
+/// Moves expiry's clock on where nobody else publishes: left alone for long, it would not follow.
+fn tick(inputs: JobInputs<'_>) -> Option<Expiry> {
+    let expires = inputs.intervals.iter().any(|interval| interval.retention_micros.is_some());
+    let due = inputs.manifest.clock.saturating_add_micros(CLOCK_TICK) <= inputs.clock();
+    (expires && due).then(|| Expiry::tick(inputs.manifest.number))
 }
 
-/// The first run of adjacent deltas of about one size that is long enough.
-///
-/// Deltas on both sides of a base are not merged: a restore from that base would have to read
-/// what lies below it too.
-fn merge(inputs: JobInputs<'_>) -> Option<Job> {
-    let Policy { merge_fanout, file_bytes_target, .. } = inputs.policy;
-    let files = &inputs.manifest.files;
-    let bases: BTreeSet<Seq> =
-        files.iter().filter(|file| file.kind == FileKind::Base).map(|file| file.last.seq).collect();
-    let mut deltas: Vec<_> =
-        files.iter().filter(|file| file.kind == FileKind::Delta && file.scope.is_none()).collect();
-    deltas.sort_by_key(|delta| delta.first.seq);
-    let alike = |left: &&HistoryEntry, right: &&HistoryEntry| {
-        let adjoin = left.last.seq.next() == right.first.seq && !bases.contains(&left.last.seq);
-        adjoin && tier(left, merge_fanout) == tier(right, merge_fanout)
-    };
-    let mut runs: Vec<_> = deltas.chunk_by(alike).filter(|run| run.len() >= merge_fanout).collect();
-    runs.sort_by_key(|run| tier(run[0], merge_fanout));
-    let fits = |run: &&[&HistoryEntry]| {
-        let run = &run[..merge_fanout];
-        let bytes: u64 = run.iter().map(|delta| delta.bytes).sum();
-        let commits = run[merge_fanout - 1].last.seq.0 - run[0].first.seq.0 + 1;
-        bytes <= file_bytes_target && commits <= COMMIT_INDEX_COMMITS_MAX && row_groups_fit(run)
-    };
-    let run = runs.into_iter().find(fits)?;
-    Some(Job::Merge(run.iter().take(merge_fanout).map(|delta| (*delta).clone()).collect()))
-}
-
-/// Whether the merged delta of a run has few enough row groups: about as many as its parts, which
-/// each have at least one for each of their tables.
-fn row_groups_fit(run: &[&HistoryEntry]) -> bool {
-    let of_one = |delta: &&HistoryEntry| {
-        let last = delta.tables.last().map(|entry| entry.row_group_last);
-        last.map_or(0, |last| usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1))
-    };
-    run.iter().map(of_one).sum::<usize>() <= ROW_GROUPS_MAX
-}
-
-/// The size class of a delta: each is `fanout` times the one before.
-fn tier(delta: &HistoryEntry, fanout: usize) -> u32 {
-    const SMALLEST: u64 = 64 * 1024;
-    let fanout = u64::try_from(fanout.max(2)).unwrap_or(u64::MAX);
-    (delta.bytes / SMALLEST).max(1).ilog(fanout)
-}
-
-/// The table whose deltas outweigh its base the most, if any does so enough.
-fn fold(inputs: JobInputs<'_>) -> Option<Job> {
-    let Policy { fold_ratio, fold_bytes_min, file_bytes_target, .. } = inputs.policy;
-    let due = inputs.tables.iter().filter_map(|table| {
-        let fold = fold_of(inputs.manifest, table, file_bytes_target)?;
-        let bytes = |files: &[HistoryEntry]| -> u64 {
-            files.iter().filter_map(|file| file.table(table.table)).map(|entry| entry.bytes).sum()
-        };
-        let (base_bytes, delta_bytes) = (bytes(&fold.base), bytes(&fold.deltas));
-        let is_due = delta_bytes >= fold_bytes_min && is_over(delta_bytes, fold_ratio, base_bytes);
-        is_due.then_some((delta_bytes, fold))
-    });
-    due.max_by_key(|(delta_bytes, _)| *delta_bytes).map(|(_, fold)| Job::Fold(fold))
-}
-
-/// What folding a table up to what is sealed would read.
-fn fold_of(
-    manifest: &Manifest,
-    table: &ProtectedTable,
-    file_bytes_target: u64,
-) -> Option<FoldInputs> {
-    let newest = newest_base(manifest, table);
-    if newest.is_none() && !table.starts_empty {
-        return None;
+fn sweep(inputs: JobInputs<'_>) -> Option<Job> {
+    let (clock, grace) = (inputs.clock(), inputs.policy.grace_micros);
+    match inputs.around {
+        Some(around) => sweeping(inputs.manifest, around, clock, grace).map(Job::Sweep),
+        None => {
+            let due = inputs.manifest.removed.iter().any(|removed| is_due(removed, clock, grace));
+            due.then_some(Job::Look)
+        }
     }
-    let floor = newest.map_or(table.first, |base| base.seq);
-    let at = manifest.sealed;
-    let mut base: Vec<_> = manifest
-        .files
-        .iter()
-        .filter(|file| is_base_of(file, table.table) && Some(file.last) == newest)
-        .cloned()
-        .collect();
-    base.sort_by(|left, right| left.scope_from().cmp(&right.scope_from()));
-    let mut deltas: Vec<_> = manifest
-        .files
-        .iter()
-        .filter(|file| file.kind == FileKind::Delta && file.last.seq > floor)
-        .filter(|file| file.table(table.table).is_some_and(|entry| entry.seq_max > floor))
-        .cloned()
-        .collect();
-    deltas.sort_by_key(|delta| delta.first.seq);
-    let is_worth_it = at.seq > floor && !deltas.is_empty();
-    let table = table.table;
-    is_worth_it.then_some(FoldInputs { table, at, base, floor, deltas, file_bytes_target })
-}
-
-/// Whether `bytes >= ratio * of`.
-#[expect(clippy::cast_precision_loss, reason = "sizes decide only when, and nearly is enough")]
-fn is_over(bytes: u64, ratio: f64, of: u64) -> bool {
-    bytes as f64 >= ratio * of as f64
 }
 
 #[cfg(test)]

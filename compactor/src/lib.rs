@@ -6,21 +6,42 @@
 //! [`Publisher`] makes history visible. All of history is read through one [`Merge`].
 
 mod base;
+mod change;
+mod cover;
+mod expiry;
+mod feed;
 mod history_reader;
 mod job;
+mod kept;
+mod leasing;
 pub mod merge;
+#[cfg(test)]
+mod model;
+mod nearness;
 mod network;
+mod pace;
 mod publisher;
 mod rewrite;
 mod seal;
+mod streamed;
+mod sweep;
+#[cfg(test)]
+mod test_bucket;
 mod waiting;
 
-pub use base::BaseWriter;
-pub use history_reader::{HistoryReader, RowGroupsOf};
-pub use job::{Job, JobInputs, Policy, ProtectedTable, next_job};
+pub use base::{BaseIdentity, BaseWriter};
+pub use change::{Applied, Change, Expiry, Publishing, moved_on};
+pub use cover::{Cover, cover};
+pub use feed::{FeedBudget, RowGroupsOf};
+pub use history_reader::HistoryReader;
+pub use job::{Duty, Job, JobInputs, Policy, next_job};
+pub use kept::{Interval, Kept};
+pub use leasing::{LEASE_TTL, LeaseGuard};
 pub use merge::Merge;
 pub use network::Network;
-pub use publisher::{Publisher, is_passing};
+pub use pace::{Pace, Stride};
+pub use publisher::{CLOCK_STEP_MAX, Publisher, is_passing};
 pub use rewrite::{FoldInputs, Making, Reading, fold, merge_deltas};
 pub use seal::seal;
+pub use sweep::{Surroundings, Sweeping};
 pub use waiting::wait_for;

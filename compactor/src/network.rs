@@ -6,6 +6,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Threads that drive requests to the bucket.
 const NETWORK_THREADS: usize = 2;
+/// Threads for what blocks: files, where the bucket is a directory, and names of hosts. Each thread
+/// more lets the allocator keep more memory to itself.
+const BLOCKING_THREADS_MAX: usize = 2;
 
 /// Owns the runtime on which all requests to the bucket run.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ impl Network {
     pub fn start() -> std::io::Result<Self> {
         let built = Builder::new_multi_thread()
             .worker_threads(NETWORK_THREADS)
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
             .thread_name("foldback-network")
             .enable_all()
             .build();

@@ -1,13 +1,23 @@
 //! The one place that makes history visible: it turns the newest manifest into the next.
+//!
+//! The writer and any number of compactors publish to one bucket, each building on the newest
+//! manifest that it knows. Who loses a number reads the newest one and tries again on top of it.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use foldback_log_tier::history::HistoryObject;
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::RemoteLog;
 use foldback_log_tier::{Commit, Error, Result, Timestamp, WriterId};
 
-/// Publishes manifests of one epoch, one after the other.
+use crate::change::{Applied, Change, Publishing};
+
+/// By how much expiry follows a clock that moves on at once, in microseconds: seven days.
+pub const CLOCK_STEP_MAX: i64 = 7 * 24 * 60 * 60 * 1_000_000;
+
+/// How often a change is made again because others published first.
+const RACES_MAX: u32 = 32;
+
+/// Publishes manifests, one after the other.
 #[derive(Debug)]
 pub struct Publisher {
     remote: RemoteLog,
@@ -15,12 +25,14 @@ pub struct Publisher {
     /// Held while a manifest is published, so that each builds on the one before; what may or may
     /// not have been published last, as the bucket gave no clear answer.
     turn: tokio::sync::Mutex<Option<Manifest>>,
-    writer: WriterId,
+    publisher: WriterId,
+    /// The epoch that this process holds, if it is the writer.
+    epoch: Option<u64>,
 }
 
 impl Publisher {
-    /// Opens a new epoch on top of `newest` by publishing it anew as `writer`: from here on every
-    /// process of an older epoch finds itself fenced when it publishes.
+    /// Opens a new epoch on top of `newest` as `writer`: from here on every process that holds an
+    /// older epoch finds itself fenced when it publishes.
     ///
     /// # Errors
     ///
@@ -32,136 +44,144 @@ impl Publisher {
         writer: WriterId,
         now: Timestamp,
     ) -> Result<Self> {
-        let opened = Manifest {
-            number: newest.number + 1,
-            epoch: newest.epoch + 1,
-            writer,
-            published: now,
-            ..newest
-        };
-        remote.publish(&opened).await?;
-        let (newest, turn) = (RwLock::new(Arc::new(opened)), tokio::sync::Mutex::default());
-        Ok(Self { remote, newest, turn, writer })
+        let epoch_before = newest.epoch;
+        let mut opening = Self::joining(remote, newest, writer);
+        // Until it is open, a compactor may publish; another writer may not.
+        opening.epoch = Some(epoch_before);
+        opening.publish(&Change::Open(writer), now).await?;
+        // It can have been open already, by an attempt whose answer was lost.
+        opening.epoch = Some(opening.newest().epoch);
+        Ok(opening)
     }
 
-    /// The newest manifest that this process published.
+    /// Joins those who publish to a bucket, as a compactor.
+    #[must_use]
+    pub fn joining(remote: RemoteLog, newest: Manifest, publisher: WriterId) -> Self {
+        let (newest, turn) = (RwLock::new(Arc::new(newest)), tokio::sync::Mutex::default());
+        Self { remote, newest, turn, publisher, epoch: None }
+    }
+
+    /// The newest manifest that this process has seen.
     #[must_use]
     pub fn newest(&self) -> Arc<Manifest> {
         Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Uploads a delta file and publishes it: from then on history covers its commits.
+    /// Reads the newest manifest, which others may have published.
     ///
     /// # Errors
     ///
-    /// As [`RemoteLog::publish`]; the file may be left in the bucket, where no manifest names it.
-    ///
-    /// # Panics
-    ///
-    /// If the file does not follow on what is sealed.
-    pub async fn publish_delta(&self, delta: &HistoryObject, now: Timestamp) -> Result<()> {
-        let sealed = self.newest().sealed.seq;
-        assert_eq!(delta.entry.first.seq, sealed.next(), "deltas are sealed in order");
-        self.remote.put_history(delta).await?;
-        let last = delta.entry.last;
-        self.publish(now, |manifest| {
-            manifest.sealed = last;
-            manifest.files.push(delta.entry.clone());
-        })
-        .await
+    /// [`Error::Fenced`] if this process has lost its epoch; what reading fails with.
+    pub async fn refresh(&self) -> Result<Arc<Manifest>> {
+        let known = self.newest().number;
+        if self.remote.newer_manifest(known).await?.is_some() {
+            let newest = self.remote.newest_manifest().await?;
+            let newest = newest.ok_or_else(|| Error::Missing {
+                object: foldback_log_tier::names::manifest(known),
+            })?;
+            self.adopt(newest)?;
+        }
+        Ok(self.newest())
     }
 
-    /// Uploads one file of a base; it is visible once [`Self::publish_base`] names it.
+    /// Makes a change to the newest manifest, whoever published that, and publishes it.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the bucket does not take it.
-    pub async fn upload(&self, file: &HistoryObject) -> Result<()> {
-        self.remote.put_history(file).await
-    }
-
-    /// Publishes the files of a base, all at once.
-    ///
-    /// # Errors
-    ///
-    /// As [`RemoteLog::publish`].
-    pub async fn publish_base(
-        &self,
-        files: Vec<foldback_log_tier::manifest::HistoryEntry>,
-        now: Timestamp,
-    ) -> Result<()> {
-        self.publish(now, |manifest| manifest.files.extend(files)).await
-    }
-
-    /// Uploads a delta and publishes it in the place of those that it was made of.
-    ///
-    /// # Errors
-    ///
-    /// As [`RemoteLog::publish`].
-    ///
-    /// # Panics
-    ///
-    /// If the manifest does not name them all, one after the other.
-    pub async fn publish_merged(
-        &self,
-        merged: &HistoryObject,
-        inputs: &[String],
-        now: Timestamp,
-    ) -> Result<()> {
-        self.remote.put_history(merged).await?;
-        self.publish(now, |manifest| {
-            let before = manifest.files.len();
-            let at = manifest.files.iter().position(|file| inputs.contains(&file.name));
-            manifest.files.retain(|file| !inputs.contains(&file.name));
-            assert_eq!(manifest.files.len() + inputs.len(), before, "every input is live");
-            manifest.files.insert(at.unwrap_or_default(), merged.entry.clone());
-        })
-        .await
-    }
-
-    async fn publish(&self, now: Timestamp, change: impl FnOnce(&mut Manifest)) -> Result<()> {
+    /// [`Error::Superseded`] if what it depends on has changed; [`Error::Fenced`] if another
+    /// process opened the database for writing; otherwise as [`RemoteLog::publish`].
+    pub async fn publish(&self, change: &Change, now: Timestamp) -> Result<()> {
         let mut unsettled = self.turn.lock().await;
-        assert!(unsettled.is_none(), "what is unsettled is settled first");
-        let mut next = Manifest::clone(&self.newest());
-        next.number += 1;
-        next.published = now;
-        assert_eq!(next.writer, self.writer, "a publisher builds on its own manifests");
-        change(&mut next);
-        match self.remote.publish(&next).await {
-            Ok(()) => self.show(next),
-            Err(error) => {
-                if is_passing(&error) {
-                    *unsettled = Some(next);
+        self.settle_turn(&mut unsettled).await?;
+        let publisher = self.publisher;
+        let publishing = Publishing { publisher, now, clock_step_max: CLOCK_STEP_MAX };
+        for _ in 0..RACES_MAX {
+            let next = match change.apply(&self.newest(), publishing) {
+                Applied::Next(next) => *next,
+                Applied::Already => return Ok(()),
+                Applied::Superseded => return Err(Error::Superseded),
+            };
+            match self.remote.publish(&next).await {
+                Ok(()) => {
+                    self.show(next);
+                    return Ok(());
                 }
-                return Err(error);
+                Err(Error::Fenced { .. }) => self.adopt_rival().await?,
+                Err(error) => {
+                    *unsettled = is_passing(&error).then_some(next);
+                    return Err(error);
+                }
             }
         }
-        Ok(())
+        Err(Error::Superseded)
     }
 
     /// Publishes again, byte for byte, a manifest that the bucket gave no clear answer to: it may
-    /// be there already, and another in its place would be taken for a rival's. Says whether there
-    /// was one.
+    /// be there already, and then it is to be known. Says whether there was one.
     ///
     /// # Errors
     ///
-    /// As [`RemoteLog::publish`].
+    /// As [`Self::publish`].
     pub async fn settle(&self) -> Result<bool> {
         let mut unsettled = self.turn.lock().await;
+        self.settle_turn(&mut unsettled).await
+    }
+
+    async fn settle_turn(&self, unsettled: &mut Option<Manifest>) -> Result<bool> {
         let Some(manifest) = unsettled.as_ref() else { return Ok(false) };
-        self.remote.publish(manifest).await?;
-        let manifest = unsettled.take().expect("it was just there");
-        self.show(manifest);
+        match self.remote.publish(manifest).await {
+            Ok(()) => self.show(manifest.clone()),
+            // Others have published since, on top of it or in its place.
+            Err(Error::Fenced { .. }) => self.adopt_rival().await?,
+            Err(error) => return Err(error),
+        }
+        *unsettled = None;
         Ok(true)
     }
 
+    /// Goes on from what others have published.
+    async fn adopt_rival(&self) -> Result<()> {
+        match self.remote.newest_manifest().await? {
+            Some(newest) => self.adopt(newest),
+            None => Err(Error::Missing {
+                object: foldback_log_tier::names::manifest(self.newest().number),
+            }),
+        }
+    }
+
+    /// Takes `newest` over, unless it says that this process has lost its epoch.
+    fn adopt(&self, newest: Manifest) -> Result<()> {
+        let (ours, theirs) = (self.newest().database, newest.database);
+        if theirs != ours {
+            return Err(Error::Unsupported(format!(
+                "the bucket held database {ours}, and holds database {theirs} now; nothing more is \
+                 published; find out who replaced it"
+            )));
+        }
+        match self.epoch {
+            Some(epoch) if newest.epoch > epoch => Err(Error::Fenced {
+                number: newest.number,
+                winner_epoch: newest.epoch,
+                winner: newest.writer,
+                epoch,
+            }),
+            _ => {
+                self.show(newest);
+                Ok(())
+            }
+        }
+    }
+
     fn show(&self, manifest: Manifest) {
-        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(manifest);
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        if manifest.number >= newest.number {
+            *newest = Arc::new(manifest);
+        }
     }
 
     /// The bucket.
     #[must_use]
-    pub fn remote(&self) -> &RemoteLog {
+    pub const fn remote(&self) -> &RemoteLog {
         &self.remote
     }
 

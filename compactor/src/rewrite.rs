@@ -1,19 +1,18 @@
 //! Rewriting history: adjacent deltas become one, or a base and its deltas become the next base.
 //!
-//! Both stream: whatever the size of the files, memory holds a few row groups of each and the one
-//! file that is being written. Neither changes what any instant restores to.
+//! Both stream: whatever the size of the files, memory holds a few row groups of each, and some
+//! bytes of the one that is being written. Neither changes what any restorable instant restores to.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use foldback_log_tier::history::{
-    CommitIndex, FileKind, HistoryIdentity, HistoryObject, HistoryWriter,
-};
+use foldback_log_tier::history::{CommitIndex, FileKind, HistoryIdentity, RowGroupEntry};
 use foldback_log_tier::manifest::HistoryEntry;
-use foldback_log_tier::{Commit, DatabaseId, Error, KeyRange, Result, Seq, TableId};
+use foldback_log_tier::{Commit, DatabaseId, KeyRange, Result, Seq, TableId};
 
 use crate::merge::{Merge, RowFilter, Source};
-use crate::{BaseWriter, HistoryReader, Network};
+use crate::streamed::StreamedFile;
+use crate::{BaseIdentity, BaseWriter, FeedBudget, HistoryReader, Network, Pace, RowGroupsOf};
 
 /// What goes into every file that is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,38 +23,50 @@ pub struct Making {
     pub born: u64,
 }
 
-/// Where history is read from.
+/// Where history is read from, and where what is made of it goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// The history files.
+    /// The history files, and the bucket that they are in.
     pub history: &'a Arc<HistoryReader>,
     /// The way to them.
     pub network: &'a Network,
     /// What the files that are made are made for.
     pub making: Making,
-    /// Set once the work is to be left off.
-    pub stopping: &'a AtomicBool,
+    /// Says when the work is to give way, and when it is to be left off.
+    pub pace: &'a Pace,
 }
 
-/// Makes one delta of adjacent deltas that cover every table, given oldest first.
+/// Makes one delta of adjacent deltas that cover every table, given oldest first, and uploads it.
+/// One delta alone may be rewritten to leave rows out.
+///
+/// `leaves_out` says that no instant which can be restored needs any row of a table at these seqs.
 ///
 /// # Errors
 ///
-/// What reading them fails with; nothing was written then.
+/// What reading or writing fails with; nothing was published then.
 ///
 /// # Panics
 ///
 /// If there are none, or a commit lies between two of them.
-pub fn merge_deltas(reading: Reading<'_>, deltas: &[HistoryEntry]) -> Result<HistoryObject> {
+pub fn merge_deltas(
+    reading: Reading<'_>,
+    deltas: &[HistoryEntry],
+    leaves_out: &dyn Fn(TableId, RangeInclusive<Seq>) -> bool,
+) -> Result<HistoryEntry> {
     let (oldest, newest) = (&deltas[0], &deltas[deltas.len() - 1]);
     let mut commits = CommitIndex::default();
     for delta in deltas {
         let (history, delta) = (Arc::clone(reading.history), delta.clone());
-        let index = reading.network.run(async move { history.commit_index(&delta).await })?;
+        let index = reading.network.run(async move { history.read_commit_index(&delta).await })?;
         index.iter().for_each(|commit| commits.push(commit));
     }
-    let sources = deltas.iter().map(|delta| reading.source(vec![delta], None, RowFilter::all()));
-    let mut merge = Merge::new(sources.collect::<Vec<_>>())?;
+    let budget = FeedBudget::shared_by(deltas.len());
+    let wanted = |group: &RowGroupEntry| !leaves_out(group.table, group.seq_min..=group.seq_max);
+    let sources = deltas.iter().map(|delta| {
+        let reads = reading.choose(std::slice::from_ref(delta), wanted)?;
+        Ok(Source::history(reading.history.feed(reading.network, reads, budget), RowFilter::all()))
+    });
+    let mut merge = Merge::new(sources.collect::<Result<Vec<_>>>()?)?;
     let identity = HistoryIdentity {
         database: reading.making.database,
         kind: FileKind::Delta,
@@ -63,12 +74,18 @@ pub fn merge_deltas(reading: Reading<'_>, deltas: &[HistoryEntry]) -> Result<His
         last: newest.last,
         scope: None,
     };
-    let mut writer = HistoryWriter::new(identity, reading.making.born)?;
-    while let Some(pushed) = merge.next_row(|row, _| writer.push(row))? {
+    let mut file = StreamedFile::begin(reading, identity)?;
+    let mut stride = reading.pace.stride();
+    loop {
+        let pushed = merge.next_row(|row, _| match leaves_out(row.table, row.seq..=row.seq) {
+            true => Ok(()),
+            false => file.push(row),
+        })?;
+        let Some(pushed) = pushed else { break };
         pushed?;
-        reading.check_stopping()?;
+        stride.step()?;
     }
-    writer.finish(Some(&commits))
+    file.finish(Some(&commits))
 }
 
 /// What a fold reads and what it makes.
@@ -76,79 +93,76 @@ pub fn merge_deltas(reading: Reading<'_>, deltas: &[HistoryEntry]) -> Result<His
 pub struct FoldInputs {
     /// The table.
     pub table: TableId,
+    /// The keys that are folded.
+    pub keys: KeyRange,
     /// The commit whose state the new base holds.
     pub at: Commit,
-    /// The files of the newest base below, by ascending keys; none if the table started empty.
+    /// The files of the newest base below that hold keys of the range, by ascending keys; none if
+    /// the table started empty.
     pub base: Vec<HistoryEntry>,
     /// Events at or below are in that base, or of a time before the table started empty.
     pub floor: Seq,
-    /// The deltas between that base and the new one that hold events of the table.
+    /// The deltas between that base and the new one that hold events of the range.
     pub deltas: Vec<HistoryEntry>,
     /// About how large a file of the new base gets.
     pub file_bytes_target: u64,
 }
 
-/// Folds deltas into a base, and hands each file of the next base to `upload` as it is complete.
+/// Folds deltas into a base, and uploads the files of the next base, which together cover exactly
+/// the range of keys.
 ///
 /// # Errors
 ///
-/// What reading, writing or `upload` fails with; files that were uploaded are orphans then.
-pub fn fold(
-    reading: Reading<'_>,
-    inputs: &FoldInputs,
-    mut upload: impl FnMut(HistoryObject) -> Result<HistoryEntry>,
-) -> Result<Vec<HistoryEntry>> {
-    let table = Some(inputs.table);
-    let up_to = |floor| RowFilter { keys: KeyRange::all(), floor, target: inputs.at.seq };
-    let base = reading.source(inputs.base.iter().collect(), table, up_to(Seq::ZERO));
-    let deltas = inputs.deltas.iter();
-    let deltas = deltas.map(|delta| reading.source(vec![delta], table, up_to(inputs.floor)));
-    let mut merge = Merge::new(std::iter::once(base).chain(deltas).collect::<Vec<_>>())?;
-    let mut writer =
-        BaseWriter::new(reading.making, inputs.table, inputs.at, inputs.file_bytes_target);
-    let mut entries = Vec::new();
+/// What reading or writing fails with; files that were uploaded are orphans then.
+pub fn fold(reading: Reading<'_>, inputs: &FoldInputs) -> Result<Vec<HistoryEntry>> {
+    let FoldInputs { table, keys, at, floor, .. } = inputs;
+    let budget = FeedBudget::shared_by(1 + inputs.deltas.len());
+    let source = |files: &[HistoryEntry], floor: Seq| {
+        let reads = reading.choose(files, |group| {
+            let in_time = floor < group.seq_max && group.seq_min <= at.seq;
+            group.table == *table && in_time && keys.intersects(&group.key_min, &group.key_max)
+        })?;
+        let filter = RowFilter { keys: keys.clone(), floor, target: at.seq };
+        Ok(Source::history(reading.history.feed(reading.network, reads, budget), filter))
+    };
+    // No row is at seq 0, so that every row of the base counts.
+    let base = std::iter::once(source(&inputs.base, Seq::ZERO));
+    let deltas = inputs.deltas.iter().map(|delta| source(std::slice::from_ref(delta), *floor));
+    let mut merge = Merge::new(base.chain(deltas).collect::<Result<Vec<_>>>()?)?;
+    let identity = BaseIdentity { table: *table, keys: keys.clone(), at: *at };
+    let mut writer = BaseWriter::new(reading, identity, inputs.file_bytes_target);
+    let mut stride = reading.pace.stride();
     loop {
         let pushed = merge.next_row(|row, is_newest| {
             let is_live = is_newest && row.value.is_some();
-            if is_live { writer.push(row) } else { Ok(None) }
+            if is_live { writer.push(row) } else { Ok(()) }
         })?;
-        let Some(completed) = pushed else { break };
-        reading.check_stopping()?;
-        if let Some(file) = completed? {
-            entries.push(upload(file)?);
-        }
+        let Some(pushed) = pushed else { break };
+        pushed?;
+        stride.step()?;
     }
-    entries.push(upload(writer.finish()?)?);
-    Ok(entries)
+    writer.finish()
 }
 
 impl Reading<'_> {
-    /// Refuses to go on once the work is to be left off.
-    fn check_stopping(&self) -> Result<()> {
-        match self.stopping.load(Ordering::Relaxed) {
-            true => Err(Error::Interrupted),
-            false => Ok(()),
-        }
-    }
-
-    /// The rows of files one after the other: of one table, or of all.
-    fn source(
+    /// Those row groups of files that are wanted, by what the files say of them.
+    fn choose(
         &self,
-        files: Vec<&HistoryEntry>,
-        table: Option<TableId>,
-        filter: RowFilter,
-    ) -> Source {
-        let row_groups = |file: &HistoryEntry| match table {
-            Some(table) => file.table(table).map_or_else(Vec::new, |entry| {
-                (entry.row_group_first..=entry.row_group_last).collect()
-            }),
-            None => file
-                .tables
-                .iter()
-                .flat_map(|entry| entry.row_group_first..=entry.row_group_last)
-                .collect(),
-        };
-        let reads = files.into_iter().map(|file| (Arc::new(file.clone()), row_groups(file)));
-        Source::history(self.history.feed(self.network, reads.collect()), filter)
+        files: &[HistoryEntry],
+        wanted: impl Fn(&RowGroupEntry) -> bool,
+    ) -> Result<Vec<RowGroupsOf>> {
+        let mut reads = Vec::new();
+        for file in files {
+            self.pace.check()?;
+            let (history, file) = (Arc::clone(self.history), Arc::new(file.clone()));
+            let of = Arc::clone(&file);
+            let tail = self.network.run(async move { history.tail(&of).await })?;
+            let groups = tail.row_groups().iter().filter(|group| wanted(group));
+            reads.push((file, groups.map(|group| group.index).collect()));
+        }
+        Ok(reads)
     }
 }
+
+#[cfg(test)]
+mod tests;

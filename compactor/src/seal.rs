@@ -1,32 +1,32 @@
 //! Sealing: the events of one local segment, sorted, become one delta file.
 
-use foldback_log_tier::history::{
-    CommitIndex, FileKind, HistoryIdentity, HistoryObject, HistoryWriter,
-};
+use foldback_log_tier::history::{CommitIndex, FileKind, HistoryIdentity};
 use foldback_log_tier::local_log::{LogReader, SegmentInfo};
+use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::{Commit, CommittedBatch, Error, Event, EventRow, Result, Seq, TableId};
 
-use crate::Making;
+use crate::Reading;
+use crate::streamed::StreamedFile;
 
-/// Builds the delta file of a sealed segment: the commits after `after`, which is the last commit
-/// that history covers, and of them the events that `keeps` wants.
+/// Writes the delta file of a sealed segment, and uploads it: the commits after `after`, which is
+/// the last commit that history covers, and of them the events that `keeps` wants.
 ///
 /// Memory is bounded by the size of a segment.
 ///
 /// # Errors
 ///
-/// [`Error::Corrupt`] if the segment is damaged or does not follow on `after`; nothing was
-/// published then, and the segment stays.
+/// [`Error::Corrupt`] if the segment is damaged or does not follow on `after`, or what the upload
+/// fails with; nothing was published then, and the segment stays.
 pub fn seal(
-    reader: &LogReader,
+    reading: Reading<'_>,
+    log: &LogReader,
     segment: &SegmentInfo,
     after: Seq,
-    making: Making,
     keeps: &dyn Fn(TableId, Seq) -> bool,
-) -> Result<HistoryObject> {
+) -> Result<HistoryEntry> {
     let mut commits = CommitIndex::default();
     let mut events: Vec<(Commit, Event)> = Vec::new();
-    for committed in reader.read_segment(segment)? {
+    for committed in log.read_segment(segment)? {
         let CommittedBatch { commit, batch } = committed?;
         if commit.seq <= after {
             continue;
@@ -49,11 +49,11 @@ pub fn seal(
         let by_key = (left.table, &left.key).cmp(&(right.table, &right.key));
         by_key.then(right_commit.seq.cmp(&left_commit.seq))
     });
-    let kind = FileKind::Delta;
-    let identity = HistoryIdentity { database: making.database, kind, first, last, scope: None };
-    let mut writer = HistoryWriter::new(identity, making.born)?;
+    let (database, kind) = (reading.making.database, FileKind::Delta);
+    let identity = HistoryIdentity { database, kind, first, last, scope: None };
+    let mut file = StreamedFile::begin(reading, identity)?;
     for (commit, event) in &events {
-        writer.push(EventRow {
+        file.push(EventRow {
             table: event.table,
             key: &event.key,
             seq: commit.seq,
@@ -61,7 +61,7 @@ pub fn seal(
             value: event.change.value().map(AsRef::as_ref),
         })?;
     }
-    writer.finish(Some(&commits))
+    file.finish(Some(&commits))
 }
 
 fn broken_chain(segment: &SegmentInfo, after: Seq, found: &str) -> Error {

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use foldback_compactor::{HistoryReader, Network};
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::{BucketUrl, RemoteLog, RemoteOptions, Traffic};
-use foldback_log_tier::{Change, Commit, DatabaseId, Seq, TableId};
+use foldback_log_tier::{Change, Commit, DatabaseId, Seq, TableId, names};
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -27,10 +27,10 @@ use crate::{Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target
 #[derive(Debug)]
 pub struct BucketReader {
     url: BucketUrl,
-    network: Network,
-    history: Arc<HistoryReader>,
+    pub(crate) network: Network,
+    pub(crate) history: Arc<HistoryReader>,
     database: DatabaseId,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     held: RwLock<Arc<Held>>,
 }
 
@@ -52,18 +52,8 @@ impl BucketReader {
     /// not made. [`Error::Tier`] if the URL or an option is of no store, or the bucket is out of
     /// reach or damaged.
     pub fn open(url: &str, options: &RemoteOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        let (network, remote, manifest) = connect_to_history(url, options)?;
         let url: BucketUrl = url.parse()?;
-        if url.is_missing_directory() {
-            return Err(Error::NoHistory { bucket: url.to_string(), what: "is not there" });
-        }
-        let network = start_network()?;
-        let (place, options) = (url.clone(), options.clone());
-        let remote = network.run(async move { RemoteLog::connect(&place, &options).await })?;
-        let manifest = newest_manifest(&network, &remote)?;
-        let manifest = manifest.ok_or_else(|| Error::NoHistory {
-            bucket: url.to_string(),
-            what: "holds no history of a database",
-        })?;
         let database = manifest.database;
         let history = Arc::new(HistoryReader::new(remote, database));
         let held = Held { manifest: Arc::new(manifest), catalog: Catalog::default() };
@@ -123,6 +113,18 @@ impl BucketReader {
     #[must_use]
     pub fn location(&self, object: &str) -> String {
         self.url.location(object)
+    }
+
+    /// Bytes of all history files in the bucket, those included that no manifest lists.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tier`] if the bucket is out of reach.
+    pub fn history_bytes_held(&self) -> Result<u64> {
+        let remote = self.history.remote().clone();
+        let objects =
+            self.network.run(async move { remote.list_with_times(names::HISTORY_PREFIX).await })?;
+        Ok(objects.iter().map(|object| object.bytes).sum())
     }
 
     /// What the catalog says of the tables that are live as of the last sealed commit, by name.
@@ -226,7 +228,7 @@ impl BucketReader {
     }
 
     fn places(&self) -> Places<'_> {
-        Places { history: &self.history, network: &self.network, log: None }
+        Places { history: &self.history, network: &self.network, log: None, leases: true }
     }
 
     fn past(&self, held: &Held) -> Past<'_> {
@@ -272,7 +274,7 @@ impl BucketReader {
         let mut manifest = manifest;
         let mut moments_left = MOMENTS_MAX;
         let catalog = loop {
-            let error = match self.fold_catalog(&manifest) {
+            let error = match fold_catalog(&manifest, self.places()) {
                 Err(error) if is_gone(&error) => error,
                 folded => break folded?,
             };
@@ -290,27 +292,51 @@ impl BucketReader {
         }
         Ok(())
     }
+}
 
-    /// The catalog as of the last sealed commit. It is table 0, protected from the beginning, when
-    /// it was empty.
-    fn fold_catalog(&self, manifest: &Manifest) -> Result<Catalog> {
-        let plan = plan(PlanInputs {
-            manifest,
-            segments: &[],
-            table: TableId::CATALOG,
-            table_name: "the catalog",
-            history_first: Seq::ZERO,
-            starts_empty: true,
-            target: manifest.sealed,
-            selection: &Selection::all(),
-        })?;
-        let mut catalog = Catalog::default();
-        for row in PlanRows::start(Cow::Owned(plan), self.places())? {
-            let (key, value) = row?;
-            catalog.absorb(&key, &Change::Put(value))?;
-        }
-        Ok(catalog)
+/// Connects to a bucket that holds history; one that does not is left as it is.
+pub(crate) fn connect_to_history(
+    url: &str,
+    options: &RemoteOptions,
+) -> Result<(Network, RemoteLog, Manifest)> {
+    let url: BucketUrl = url.parse()?;
+    if url.is_missing_directory() {
+        return Err(Error::NoHistory { bucket: url.to_string(), what: "is not there" });
     }
+    let network = start_network()?;
+    let (place, options) = (url.clone(), options.clone());
+    let remote = network.run(async move { RemoteLog::connect(&place, &options).await })?;
+    let manifest = newest_manifest(&network, &remote)?;
+    let manifest = manifest.ok_or_else(|| Error::NoHistory {
+        bucket: url.to_string(),
+        what: "holds no history of a database",
+    })?;
+    Ok((network, remote, manifest))
+}
+
+/// The catalog as of the last sealed commit. It is table 0, protected from the beginning, when it
+/// was empty.
+pub(crate) fn fold_catalog(manifest: &Manifest, places: Places<'_>) -> Result<Catalog> {
+    let interval = Catalog::interval_of_catalog(None);
+    let plan = plan(PlanInputs {
+        manifest,
+        segments: &[],
+        table: TableId::CATALOG,
+        table_name: "the catalog",
+        history_first: Seq::ZERO,
+        starts_empty: true,
+        earliest: interval.floor(manifest).map(|floor| floor.seq),
+        target: manifest.sealed,
+        selection: &Selection::all(),
+    })?;
+    let mut catalog = Catalog::default();
+    // It is small, and read again if a file of it goes away.
+    let places = Places { leases: false, ..places };
+    for row in PlanRows::start(Cow::Owned(plan), places)? {
+        let (key, value) = row?;
+        catalog.absorb(&key, &Change::Put(value))?;
+    }
+    Ok(catalog)
 }
 
 /// Refuses a target whose state a commit that is not sealed yet may still be part of. Timestamps

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use foldback_compactor::Interval;
 use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 
@@ -126,6 +127,41 @@ impl Catalog {
     /// The live tables, by name.
     pub(crate) fn live(&self) -> impl Iterator<Item = &TableRecord> {
         self.live.values().map(|id| &self.tables[id])
+    }
+
+    /// What is known of every table that ever was, by id.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &TableRecord> {
+        self.tables.values()
+    }
+
+    /// The protection intervals of all tables that ever were, and the catalog's own, as they were
+    /// at commit `sealed`: nothing is given up for what could still be lost with this machine.
+    pub(crate) fn intervals(&self, sealed: Seq) -> Vec<Interval> {
+        let of = |record: &TableRecord| -> Vec<Interval> {
+            record.protection.iter().map(|interval| interval.kept(record.id)).collect()
+        };
+        let mut intervals: Vec<_> = self.all().flat_map(of).collect();
+        intervals.retain(|interval| interval.first.seq <= sealed);
+        for interval in &mut intervals {
+            interval.last = interval.last.filter(|last| last.seq <= sealed);
+        }
+        // Settings are kept for as long as anything that was made under them.
+        let retentions = intervals.iter().map(|interval| interval.retention_micros);
+        let longest = retentions.reduce(|longest, next| Some(longest?.max(next?)));
+        let longest = longest.unwrap_or(Retention::default().micros());
+        intervals.insert(0, Self::interval_of_catalog(longest));
+        intervals
+    }
+
+    /// The protection of table 0: always.
+    pub(crate) fn interval_of_catalog(retention_micros: Option<i64>) -> Interval {
+        Interval {
+            table: TableId::CATALOG,
+            first: Commit::ORIGIN,
+            last: None,
+            starts_empty: true,
+            retention_micros,
+        }
     }
 
     /// The least id that no table has had.

@@ -54,7 +54,9 @@ pub struct Config {
     pub block_cache_bytes: u64,
     /// Memory for events that the present holds unflushed, over all tables.
     pub memtable_bytes_max: u64,
-    /// When history is merged and folded.
+    /// Whether this process merges, folds, expires and sweeps; if not, another one is to.
+    pub compactor: bool,
+    /// When history is merged and folded, and how long what is not needed stays.
     pub policy: Policy,
     /// Where commits get their time from.
     pub clock: Arc<dyn Clock>,
@@ -74,6 +76,7 @@ impl Config {
             segment_age_max: Duration::from_secs(10),
             block_cache_bytes: 64 * 1024 * 1024,
             memtable_bytes_max: 64 * 1024 * 1024,
+            compactor: true,
             policy: Policy::default(),
             clock: Arc::new(SystemClock),
         }
@@ -104,11 +107,7 @@ impl Config {
                 )));
             }
         }
-        let folds = self.policy.fold_ratio.is_finite() && self.policy.fold_ratio > 0.0;
-        if self.policy.merge_fanout < 2 || !folds {
-            let reason = "setting policy needs a merge_fanout of 2 or more, a fold_ratio over 0";
-            return Err(Error::Invalid(reason.to_owned()));
-        }
+        self.policy.check().map_err(Error::Invalid)?;
         if self.segment_age_max.is_zero() {
             return Err(Error::Invalid("setting segment_age_max must be over zero".to_owned()));
         }

@@ -16,6 +16,7 @@ use crate::config::{Config, Durability};
 use crate::health::Health;
 use crate::log_writer::{LogView, LogWriter, Request};
 use crate::present::{Flusher, Present, PresentView, TableTree};
+use crate::upkeep::Tools;
 use crate::{Error, Lineage, Result, Retention, Table, TableRecord};
 
 mod create;
@@ -40,13 +41,14 @@ pub struct Database {
 #[derive(Debug)]
 pub(crate) struct Inner {
     background: Background,
+    pub(crate) tools: Arc<Tools>,
     writer: LogWriter,
     _flusher: Flusher,
     log: Arc<LogView>,
     pub(crate) present: Arc<Present>,
     publisher: Arc<Publisher>,
-    history: Arc<HistoryReader>,
-    network: Arc<Network>,
+    pub(crate) history: Arc<HistoryReader>,
+    pub(crate) network: Arc<Network>,
     health: Arc<Health>,
     next_table: AtomicU64,
     id: DatabaseId,
@@ -250,6 +252,17 @@ impl Database {
     /// [`Error::Tier`] if the bucket fails; what was there before stays in use then.
     pub fn compact(&self) -> Result<()> {
         self.inner.background.run_all()
+    }
+
+    /// Says that the clock is right, though it has moved on by more than expiry follows by itself:
+    /// from here on horizons are counted from now. States older than their tables' retention are
+    /// given up by that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tier`] if the bucket fails; nothing was changed then.
+    pub fn confirm_clock(&self) -> Result<()> {
+        self.inner.tools.publish(foldback_compactor::Change::Confirm)
     }
 
     /// Requests to the bucket and bytes to and from it since the database was opened.

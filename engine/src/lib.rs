@@ -28,6 +28,8 @@
 
 mod background;
 mod batch;
+mod bucket_compactor;
+mod bucket_look;
 mod bucket_reader;
 mod catalog;
 mod clock;
@@ -49,8 +51,11 @@ mod table;
 mod target;
 mod threads;
 mod timeline;
+mod upkeep;
 
 pub use batch::{CommitHandle, WriteBatch, WriteOptions};
+pub use bucket_compactor::{BucketCompactor, CompactorConfig};
+pub use bucket_look::BucketLook;
 pub use bucket_reader::BucketReader;
 pub use catalog::{Lineage, ProtectionInterval, Retention, TableRecord};
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use foldback_compactor::Pace;
 use foldback_log_tier::local_log::{LocalLog, LogReader, SegmentInfo};
 use foldback_log_tier::{Batch, Commit, CommittedBatch, Event, Seq, TableId, Timestamp};
 use tokio::sync::oneshot;
@@ -106,6 +107,8 @@ pub(crate) struct LogWriterParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) segment_age_max: Duration,
     pub(crate) memtable_bytes_max: u64,
+    /// Told of each group of commits, so that long jobs give way.
+    pub(crate) pace: Arc<Pace>,
     /// Told each time a segment is sealed.
     pub(crate) segment_sealed: Sender<()>,
 }
@@ -319,6 +322,7 @@ impl Writer {
 
     /// Writes numbered batches to the log, then to the present, and shows them.
     fn write(&mut self, batches: &[CommittedBatch], synced: bool) -> Result<()> {
+        self.parts.pace.note_foreground();
         let segments_before = self.view.segments().len();
         self.parts.log.append(batches)?;
         if synced {

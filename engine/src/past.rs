@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use foldback_log_tier::history::FileKind;
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::Manifest;
-use foldback_log_tier::{Commit, DatabaseId, Error as TierError, KeyRange, TableId, Timestamp};
+use foldback_log_tier::{Commit, DatabaseId, Error as TierError, Timestamp};
 
 use crate::plan::{PlanInputs, plan};
 use crate::reading::Places;
@@ -38,7 +37,7 @@ pub(crate) struct Past<'a> {
 impl Past<'_> {
     /// The restorable windows of a table, in order.
     pub(crate) fn windows(&self, record: &TableRecord) -> Vec<Window> {
-        windows(record, |table| whole_bases(&self.manifest, table), self.tip, self.now)
+        windows(record, &self.manifest, self.tip, self.now)
     }
 
     /// The commit that a target comes to, which lies in a window of the table.
@@ -98,6 +97,7 @@ impl Past<'_> {
             table_name: &record.name,
             history_first: interval.first.seq,
             starts_empty: interval.starts_empty,
+            earliest: interval.kept(record.id).floor(&self.manifest).map(|floor| floor.seq),
             target,
             selection,
         })?;
@@ -121,29 +121,15 @@ impl Past<'_> {
     }
 }
 
-/// The commits of the table's bases that cover every key.
-pub(crate) fn whole_bases(manifest: &Manifest, table: TableId) -> Vec<Commit> {
-    let mut pieces: Vec<(Commit, &KeyRange)> = Vec::new();
-    for file in manifest.files.iter().filter(|file| file.kind == FileKind::Base) {
-        let scope = file.scope.as_ref().filter(|scope| scope.table == table);
-        pieces.extend(scope.map(|scope| (file.last, &scope.keys)));
-    }
-    pieces.sort_by(|left, right| (left.0, &left.1.from).cmp(&(right.0, &right.1.from)));
-    let of_one_commit = pieces.chunk_by(|left, right| left.0 == right.0);
-    let whole = of_one_commit.filter(|pieces| {
-        let ends = pieces.iter().map(|(_, keys)| keys.until.clone());
-        let starts = pieces.iter().skip(1).map(|(_, keys)| Some(keys.from.clone()));
-        pieces[0].1.from.is_empty() && ends.eq(starts.chain([None]))
-    });
-    whole.map(|pieces| pieces[0].0).collect()
-}
-
-/// Tries again, each time on a newer moment, if what the last one named was removed after it was
-/// taken.
-pub(crate) fn again_if_gone<T>(act: impl Fn() -> Result<T>) -> Result<T> {
+/// Tries again, each time on the moment that `refresh` has brought, if what the last one named was
+/// removed after it was taken.
+pub(crate) fn again_if_gone<T>(
+    refresh: impl Fn() -> Result<()>,
+    act: impl Fn() -> Result<T>,
+) -> Result<T> {
     for _ in 1..MOMENTS_MAX {
         match act() {
-            Err(error) if is_gone(&error) => {}
+            Err(error) if is_gone(&error) => refresh()?,
             done => return done,
         }
     }
@@ -190,6 +176,3 @@ impl std::fmt::Display for Resolved {
         write!(f, "#{} at {}", self.commit.seq, instant::show(self.commit.timestamp))
     }
 }
-
-#[cfg(test)]
-mod tests;

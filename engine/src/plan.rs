@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use foldback_compactor::FeedBudget;
 use foldback_log_tier::history::{FileKind, RowGroupEntry};
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
@@ -14,6 +15,8 @@ use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId};
 use crate::{Error, Result, Selection};
 
 mod cover;
+
+use cover::Ground;
 
 /// What a view of a table at one commit reads. It can be printed before it is run.
 #[derive(Clone, Debug)]
@@ -69,6 +72,16 @@ impl PlanPiece {
     pub fn files(&self) -> impl Iterator<Item = &FileRead> {
         self.base.iter().chain(&self.deltas)
     }
+
+    /// What each of its sources may take while they are merged.
+    pub(crate) fn feed_budget(&self) -> FeedBudget {
+        FeedBudget::shared_by(self.files().filter(|read| !read.row_groups.is_empty()).count())
+    }
+
+    fn bucket_requests(&self) -> u64 {
+        let budget = self.feed_budget();
+        self.files().map(|read| 1 + budget.requests(&read.row_groups, read.bytes)).sum()
+    }
 }
 
 impl RestorePlan {
@@ -83,11 +96,10 @@ impl RestorePlan {
         self.files().map(|read| read.bytes).sum()
     }
 
-    /// Requests to the bucket: a tail for each file, and each of its row groups.
+    /// Requests to the bucket, about: a tail for each file, and each run of adjacent row groups.
     #[must_use]
     pub fn bucket_requests(&self) -> u64 {
-        let each = |read: &FileRead| 1 + u64::try_from(read.row_groups.len()).unwrap_or(u64::MAX);
-        self.files().map(each).sum()
+        self.pieces.iter().map(PlanPiece::bucket_requests).sum()
     }
 
     /// Bytes of local segments that are read.
@@ -109,6 +121,9 @@ pub(crate) struct PlanInputs<'a> {
     pub(crate) history_first: Seq,
     /// Whether the table had no key at `history_first`.
     pub(crate) starts_empty: bool,
+    /// The earliest commit since whose state is still kept, if that is not `history_first` any
+    /// more.
+    pub(crate) earliest: Option<Seq>,
     pub(crate) target: Commit,
     pub(crate) selection: &'a Selection,
 }
@@ -117,8 +132,7 @@ pub(crate) struct PlanInputs<'a> {
 /// [`RestorePlan::choose_row_groups`] has seen the file's own statistics.
 pub(crate) fn plan(inputs: PlanInputs<'_>) -> Result<RestorePlan> {
     let mut pieces = Vec::new();
-    for (keys, base) in cover::cover(&inputs)? {
-        let floor = base.map_or(inputs.history_first, |base| base.last.seq);
+    for Ground { keys, base, floor } in cover::cover(&inputs)? {
         let deltas = chain(&inputs, &keys, floor)?;
         let read = |file: &HistoryEntry| read_whole_table(file, inputs.table);
         let deltas = deltas.into_iter().map(read).collect();

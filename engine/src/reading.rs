@@ -1,11 +1,14 @@
 //! A read of history, from where it begins to where it ends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldback_compactor::merge::RowGroupFeed;
-use foldback_compactor::{HistoryReader, Network};
+use foldback_compactor::{FeedBudget, HistoryReader, LeaseGuard, Network};
+use foldback_log_tier::Error as TierError;
 use foldback_log_tier::local_log::LogReader;
 
+use crate::Result;
 use crate::plan::{FileRead, RestorePlan};
 
 /// Where the events of a database are: in its bucket and, for the process that has it open, in its
@@ -16,6 +19,8 @@ pub(crate) struct Places<'a> {
     pub(crate) network: &'a Network,
     /// `None` where only the bucket is read: no plan names a segment then.
     pub(crate) log: Option<&'a LogReader>,
+    /// Whether a read takes a lease on what it reads: all do that may last.
+    pub(crate) leases: bool,
 }
 
 /// A read of history that is going on.
@@ -25,13 +30,22 @@ pub(crate) struct Places<'a> {
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
     places: Places<'a>,
+    _lease: Option<LeaseGuard>,
 }
 
 impl<'a> Reading<'a> {
-    /// Begins to read what `plan` names.
-    pub(crate) fn begin(plan: &RestorePlan, places: Places<'a>) -> Self {
+    /// Begins to read what `plan` names. From here on no compactor deletes any of it.
+    ///
+    /// Where the bucket takes no lease, as it may be readable only, what is read is not held: if a
+    /// file goes away meanwhile, the read is planned anew.
+    pub(crate) fn begin(plan: &RestorePlan, places: Places<'a>) -> Result<Self> {
         assert!(places.log.is_some() || plan.segments.is_empty(), "segments need a log");
-        Self { places }
+        let reads_bucket = plan.files().next().is_some();
+        let lease = match places.leases && reads_bucket {
+            true => hold(plan, places)?,
+            false => None,
+        };
+        Ok(Self { places, _lease: lease })
     }
 
     /// The local log, where there is one.
@@ -40,8 +54,37 @@ impl<'a> Reading<'a> {
     }
 
     /// The row groups of one file, read and decoded ahead of the merge.
-    pub(crate) fn feed(&self, read: &FileRead) -> RowGroupFeed {
+    pub(crate) fn feed(&self, read: &FileRead, budget: FeedBudget) -> RowGroupFeed {
         let reads = vec![(Arc::clone(&read.file), read.row_groups.clone())];
-        self.places.history.feed(self.places.network, reads)
+        self.places.history.feed(self.places.network, reads, budget)
+    }
+}
+
+/// Takes a lease on the manifest of a plan, and makes sure that the newest one still lists all of
+/// the plan: what was taken off before the lease was there is not held by it.
+fn hold(plan: &RestorePlan, places: Places<'_>) -> Result<Option<LeaseGuard>> {
+    let remote = places.history.remote();
+    let holder = format!("reading {} as of #{}", plan.table_name, plan.target.seq);
+    let taken = LeaseGuard::take(places.network, remote, plan.database, plan.manifest, &holder);
+    let lease = match taken {
+        Ok(lease) => lease,
+        Err(error @ TierError::Store { .. }) => {
+            tracing::warn!(%error, "the bucket takes no lease; what is read is not held");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (asked, known) = (remote.clone(), plan.manifest);
+    let newest = places.network.run(async move {
+        match asked.newer_manifest(known).await? {
+            Some(_) => asked.newest_manifest().await,
+            None => Ok(None),
+        }
+    })?;
+    let Some(newest) = newest else { return Ok(Some(lease)) };
+    let listed: BTreeSet<_> = newest.files.iter().map(|file| &file.name).collect();
+    match plan.files().find(|read| !listed.contains(&read.file.name)) {
+        None => Ok(Some(lease)),
+        Some(gone) => Err(TierError::Missing { object: gone.file.name.clone() }.into()),
     }
 }

@@ -69,7 +69,7 @@ impl std::fmt::Debug for PlanRows<'_> {
 impl<'a> PlanRows<'a> {
     /// Starts to run a plan; reads the local segments at once.
     pub(crate) fn start(plan: Cow<'a, RestorePlan>, places: Places<'a>) -> Result<Self> {
-        let reading = Reading::begin(&plan, places);
+        let reading = Reading::begin(&plan, places)?;
         let tail = match reading.log() {
             Some(log) => collect_tail(&plan, log)?,
             None => TailRows::none(plan.table),
@@ -87,10 +87,11 @@ impl<'a> PlanRows<'a> {
             |floor| RowFilter { keys: piece.keys.clone(), floor, target: self.plan.target.seq };
         let base = piece.base.iter().map(|read| (read, foldback_log_tier::Seq::ZERO));
         let deltas = piece.deltas.iter().map(|read| (read, piece.floor));
+        let budget = piece.feed_budget();
         let mut sources: Vec<_> = base
             .chain(deltas)
             .filter(|(read, _)| !read.row_groups.is_empty())
-            .map(|(read, floor)| Source::history(self.reading.feed(read), filter(floor)))
+            .map(|(read, floor)| Source::history(self.reading.feed(read, budget), filter(floor)))
             .collect();
         sources.push(Source::tail(Arc::clone(&self.tail), filter(piece.floor)));
         Ok(Merge::new(sources)?)

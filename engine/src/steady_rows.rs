@@ -26,25 +26,31 @@ impl<'a> SteadyRows<'a> {
         started: Result<PlanRows<'a>>,
         anew: impl Fn() -> Result<PlanRows<'a>> + 'a,
     ) -> Result<Self> {
-        let rows = match started {
-            Err(error) if is_gone(&error) => anew()?,
-            started => started?,
-        };
-        Ok(Self { rows, anew: Box::new(anew), last: None, moments_left: MOMENTS_MAX - 1 })
+        let mut moments_left = MOMENTS_MAX;
+        let mut rows = started;
+        while moments_left > 1 && rows.as_ref().is_err_and(is_gone) {
+            // Files can go away again while the state is planned anew.
+            (rows, moments_left) = (anew(), moments_left - 1);
+        }
+        Ok(Self { rows: rows?, anew: Box::new(anew), last: None, moments_left })
     }
 
     /// Plans anew after `error`, or says that it stands.
     fn go_on(&mut self, error: crate::Error) -> Result<()> {
-        if !is_gone(&error) || self.moments_left == 0 {
-            return Err(error);
+        let mut gone = error;
+        while is_gone(&gone) && self.moments_left > 0 {
+            self.moments_left -= 1;
+            match (self.anew)() {
+                Ok(rows) if rows.manifest() == self.rows.manifest() => break,
+                Ok(rows) => {
+                    tracing::info!(error = %gone, "a file is gone; a newer manifest goes on");
+                    self.rows = rows;
+                    return Ok(());
+                }
+                Err(error) => gone = error,
+            }
         }
-        let rows = (self.anew)()?;
-        if rows.manifest() == self.rows.manifest() {
-            return Err(error);
-        }
-        tracing::info!(%error, "a file of the plan is gone; it goes on from a newer manifest");
-        (self.rows, self.moments_left) = (rows, self.moments_left - 1);
-        Ok(())
+        Err(gone)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use foldback_log_tier::{Commit, Seq, TableId, Timestamp};
+use foldback_log_tier::manifest::Manifest;
+use foldback_log_tier::{Commit, Seq, Timestamp};
 
-use crate::catalog::{ProtectionInterval, TableRecord};
+use crate::catalog::TableRecord;
 use crate::instant;
 
 /// Which state of a table is meant.
@@ -63,36 +64,25 @@ impl Window {
     }
 }
 
-/// The commit from which on an interval is restorable: its own if the table was empty then, else
-/// that of its first whole base, if there is one yet.
-pub(crate) fn restorable_from(
-    table: TableId,
-    interval: &ProtectionInterval,
-    bases: impl Fn(TableId) -> Vec<Commit>,
-) -> Option<Commit> {
-    match interval.starts_empty {
-        true => Some(interval.first),
-        false => bases(table).into_iter().filter(|base| interval.contains(base.seq)).min(),
-    }
-}
-
 /// The restorable windows of a table, in order: what its protection intervals promise, as far as
-/// bases in `bases` keep the promise, and no further back than its retention.
+/// the files of `manifest` keep the promise.
+///
+/// A window begins where history does, which is at or before the horizon: what its retention would
+/// let go and nothing has taken yet can be restored too.
 pub(crate) fn windows(
     record: &TableRecord,
-    bases: impl Fn(TableId) -> Vec<Commit>,
+    manifest: &Manifest,
     tip: Commit,
     now: Timestamp,
 ) -> Vec<Window> {
     let mut windows = Vec::new();
     for interval in &record.protection {
-        let Some(first) = restorable_from(record.id, interval, &bases) else { continue };
+        let Some(first) = interval.kept(record.id).earliest(manifest) else { continue };
         let (latest, last) = match interval.last {
             Some(end) => (end.timestamp.saturating_add_micros(-1), end.seq.prev()),
             None => (now.max(tip.timestamp), tip.seq),
         };
-        let earliest = first.timestamp.max(interval.retention.horizon(now));
-        let open = interval.last.is_none();
+        let (earliest, open) = (first.timestamp, interval.last.is_none());
         if open || earliest <= latest {
             windows.push(Window { earliest, latest, first: first.seq, last, open });
         }

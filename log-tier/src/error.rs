@@ -60,6 +60,12 @@ pub enum Error {
         /// The epoch of this process.
         epoch: u64,
     },
+    /// Another process published first, and what this one was about has changed by that.
+    #[error(
+        "another process changed the history that this was decided on; nothing was changed by \
+         this one; it is decided anew"
+    )]
+    Superseded,
     /// Another process has the local directory open.
     #[error("{} is open in process {pid}", path.display())]
     Locked {

@@ -1,14 +1,17 @@
 //! History files: immutable Parquet objects that hold events sorted by (table, key, newest first).
 //!
-//! [`HistoryWriter`] makes one in memory. A reader takes its tail first, in one read
-//! ([`HistoryTail`]), and then any of its row groups ([`RowGroupRows`]) and, of a delta, its
-//! [`CommitIndex`]. No byte is used before its checksum has been verified.
+//! [`HistoryWriter`] makes one, and hands out its bytes as they come. A reader takes its tail
+//! first, in one read ([`HistoryTail`]), and then any of its row groups ([`RowGroupRows`]), whole
+//! or in portions ([`RowGroupPortions`]), and, of a delta, its [`CommitIndex`]. No byte is used
+//! before its checksum has been verified.
 
+mod chunk_pages;
 mod columns;
 mod commits;
 mod decode;
 mod identity;
 mod pages;
+mod portions;
 mod row_group;
 mod rows;
 mod schema;
@@ -26,6 +29,7 @@ use crate::manifest::{HistoryEntry, Scope};
 use crate::{Commit, DatabaseId};
 
 pub use commits::{COMMIT_INDEX_COMMITS_MAX, CommitIndex, CommitIter};
+pub use portions::RowGroupPortions;
 pub use row_group::RowGroupEntry;
 pub use rows::RowGroupRows;
 pub use schema::{FORMAT_VERSION, ROW_GROUP_BYTES_MAX, ROW_GROUPS_MAX};
@@ -81,7 +85,7 @@ pub struct HistoryIdentity {
 /// A finished history file: its bytes, and what the manifest is to say of them.
 #[derive(Clone, Debug)]
 pub struct HistoryObject {
-    /// The bytes of the object.
+    /// The bytes of the object that were not taken while it was written: all, if none were.
     pub body: Bytes,
     /// The manifest's entry for it, under a name that no other object has.
     pub entry: HistoryEntry,

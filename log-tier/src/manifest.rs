@@ -88,6 +88,10 @@ pub struct HistoryEntry {
     pub first: Commit,
     /// Last commit it covers, `first <= last`; of a base the same as `first`.
     pub last: Commit,
+    /// Of a base whose keys had no event for a while: the last commit whose state it is known to
+    /// be, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Commit>,
     /// The part of the key space it covers; `None` is every key of every protected table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
@@ -203,6 +207,25 @@ impl TableEntry {
 }
 
 impl HistoryEntry {
+    /// The last commit that it answers for: what a reader needs next comes after it.
+    #[must_use]
+    pub fn holds_to(&self) -> Commit {
+        self.until.unwrap_or(self.last)
+    }
+
+    /// The newest manifest when its making began.
+    #[must_use]
+    pub fn born(&self) -> u64 {
+        crate::names::parse_history(&self.name).map_or(0, |name| name.born)
+    }
+
+    /// Whether it is a base of `table`.
+    #[must_use]
+    pub fn is_base_of(&self, table: TableId) -> bool {
+        let own = self.scope.as_ref().is_some_and(|scope| scope.table == table);
+        self.kind == FileKind::Base && own
+    }
+
     /// Where its keys begin, if it has a scope: files of one base are in order by it.
     #[must_use]
     pub fn scope_from(&self) -> Option<&Bytes> {

@@ -1,7 +1,7 @@
 //! The bucket: manifests and history files on an object store, and the right to publish there.
 //!
-//! Nothing in a bucket is ever overwritten, but a lease by its own holder. A manifest is created, or
-//! the attempt fails; a history file has a name that no other has. This module alone knows that
+//! Nothing in a bucket is ever overwritten, but a lease by its own holder. A manifest is created,
+//! or the attempt fails; a history file has a name that no other has. This module alone knows that
 //! there is an object store.
 
 use std::collections::BTreeMap;
@@ -30,6 +30,7 @@ mod publish;
 mod store_times;
 mod stores;
 mod traffic;
+mod upload;
 
 pub use bucket_url::BucketUrl;
 #[cfg(any(test, feature = "testing"))]
@@ -37,6 +38,7 @@ pub use faulty::{BeforeEach, Fault, FaultyStore, ManualStoreTimes, StoreCall};
 pub use leases::{HeldLease, LEASE_BYTES_MAX, LEASE_FORMAT, Lease};
 pub use store_times::ListedObject;
 pub use traffic::Traffic;
+pub use upload::HistoryUpload;
 
 use traffic::{CountingStore, TrafficCounters};
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use foldback_bench::{GrowthOptions, GrowthRow, growth};
+use foldback_bench::{GrowthOptions, GrowthRow, growth, growth_steps};
 
 use super::Screen;
 use crate::arguments::{BenchCommand, GrowthArgs};
@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 use crate::output::progress::{Progress, ProgressUnit};
 use crate::output::{Cell, OutputFormat};
 
+mod compact;
+
 pub(super) fn run(
     command: BenchCommand,
     settings: &Settings,
@@ -18,6 +20,7 @@ pub(super) fn run(
 ) -> Result<ExitCode> {
     match command {
         BenchCommand::Growth(arguments) => show_growth(&arguments, settings, &mut screen)?,
+        BenchCommand::Compact(arguments) => compact::show(&arguments, &mut screen)?,
     }
     screen.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -38,18 +41,19 @@ fn show_growth(arguments: &GrowthArgs, settings: &Settings, screen: &mut Screen)
         restores: usize::from(arguments.restores),
         seed: arguments.seed,
     };
-    let total = u64::try_from(arguments.history.len()).unwrap_or(u64::MAX);
-    let bar = Progress::begin("measuring", Some(total), ProgressUnit::Items);
-    let rows = growth(&options, &mut |_| bar.advance(1))?;
+    let bar = Progress::begin("measuring", Some(growth_steps(&options)), ProgressUnit::Items);
+    let rows = growth(&options, &mut || bar.advance(1))?;
     drop(bar);
     let names = &[
         "updates_per_key",
         "events",
         "restore_bytes",
+        "restore_bytes_max",
+        "base_bytes",
         "restore_requests",
-        "restore_files",
         "restore_median_micros",
         "history_bytes",
+        "sealed_bytes",
         "uploaded_bytes",
     ];
     let mut list = screen.list(names);
@@ -58,10 +62,12 @@ fn show_growth(arguments: &GrowthArgs, settings: &Settings, screen: &mut Screen)
             Cell::Count(row.updates_per_key),
             Cell::Count(row.events),
             Cell::Bytes(row.bytes_read),
+            Cell::Bytes(row.bytes_read_max),
+            Cell::Bytes(row.base_bytes),
             Cell::Count(row.requests),
-            Cell::Count(row.files),
             Cell::Duration(row.micros),
             Cell::Bytes(row.history_bytes),
+            Cell::Bytes(row.sealed_bytes),
             Cell::Bytes(row.bytes_written),
         ])?;
     }

@@ -170,7 +170,9 @@ impl<'a> Import<'a> {
         }
         self.summary.sealed = self.database.seal().map_err(unsealed)?;
         // The command ends with the import, and there may be much to fold.
-        self.database.compact().map_err(unsealed)?;
+        if self.database.does_upkeep() {
+            self.database.compact().map_err(unsealed)?;
+        }
         Ok(self.summary)
     }
 

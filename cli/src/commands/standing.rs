@@ -1,6 +1,8 @@
 //! `seal | status | recover`: how the database stands, and how it is brought back.
 
-use foldback::{BucketReader, Database};
+use foldback::log_tier::history::FileKind;
+use foldback::log_tier::manifest::Manifest;
+use foldback::{BucketLook, BucketReader, Database};
 
 use super::{HistorySession, Screen, Session};
 use crate::config::Settings;
@@ -8,6 +10,9 @@ use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::output::Cell;
 use crate::session::engine_config;
+
+/// A field of a record.
+type Field = (&'static str, Cell);
 
 pub(super) fn seal(session: &mut Session) -> Result<()> {
     let sealed = session.database.seal()?;
@@ -17,24 +22,12 @@ pub(super) fn seal(session: &mut Session) -> Result<()> {
     ])
 }
 
-pub(super) fn compact(session: &mut Session) -> Result<()> {
-    let before = session.database.status();
-    session.database.compact()?;
-    let after = session.database.status();
-    let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
-    session.screen.record(&[
-        ("history_files_before", count(before.history_files)),
-        ("history_files", count(after.history_files)),
-        ("history_bytes_before", Cell::Bytes(before.history_bytes)),
-        ("history_bytes", Cell::Bytes(after.history_bytes)),
-    ])
-}
-
 pub(super) fn status(session: &mut HistorySession) -> Result<()> {
-    match &session.door {
-        Door::Database(database) => database_status(database, &mut session.screen),
-        Door::Bucket(reader) => bucket_status(reader, &mut session.screen),
-    }
+    let fields = match &session.door {
+        Door::Database(database) => database_status(database, database.look()),
+        Door::Bucket(reader) => bucket_status(reader, reader.look()),
+    };
+    session.screen.record(&fields)
 }
 
 /// The time of a commit, if there is one.
@@ -45,34 +38,70 @@ fn time(commit: foldback::Commit) -> Cell {
     }
 }
 
-fn bucket_status(reader: &BucketReader, screen: &mut Screen) -> Result<()> {
+fn count(number: usize) -> Cell {
+    Cell::Count(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// What the newest manifest lists, and what lies in the bucket besides, by reason.
+fn bucket_bytes(manifest: &Manifest, look: &foldback::Result<BucketLook>) -> Vec<Field> {
+    let bytes_of = |kind: FileKind| {
+        let files = manifest.files.iter().filter(|file| file.kind == kind);
+        Cell::Bytes(files.map(|file| file.bytes).sum())
+    };
+    let seen = |cell: fn(&BucketLook) -> Cell| look.as_ref().map_or(Cell::Empty, cell);
+    vec![
+        ("history_files", count(manifest.files.len())),
+        ("history_bytes", Cell::Bytes(manifest.files.iter().map(|file| file.bytes).sum())),
+        ("delta_bytes", bytes_of(FileKind::Delta)),
+        ("base_bytes", bytes_of(FileKind::Base)),
+        ("removed_files", count(manifest.removed.len())),
+        ("removed_bytes", Cell::Bytes(manifest.removed.iter().map(|gone| gone.bytes).sum())),
+        ("leases", seen(|look| count(look.leases.len()))),
+        ("leased_bytes", seen(|look| Cell::Bytes(look.leased_bytes))),
+        ("orphan_files", seen(|look| count(look.orphan_files))),
+        ("orphan_bytes", seen(|look| Cell::Bytes(look.orphan_bytes))),
+    ]
+}
+
+/// How far expiry has come, and what holds it back.
+fn horizon(manifest: &Manifest, held_by: Option<String>) -> [Field; 2] {
+    [("horizon_clock", Cell::Instant(manifest.clock)), ("horizon_held_by", Cell::text(held_by))]
+}
+
+fn bucket_status(reader: &BucketReader, look: foldback::Result<BucketLook>) -> Vec<Field> {
+    // After the look, which has refreshed it.
     let (manifest, tables) = (reader.manifest(), reader.tables());
-    let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
     let protected = tables.iter().filter(|table| table.open_protection().is_some());
-    screen.record(&[
+    let mut fields = vec![
         ("database", Cell::text(Some(reader.database().to_string()))),
         ("bucket", Cell::text(Some(reader.url()))),
         ("sealed_seq", Cell::Seq(manifest.sealed.seq)),
         ("sealed_timestamp", time(manifest.sealed)),
         ("tables", count(tables.len())),
         ("protected_tables", count(protected.count())),
-        ("history_files", count(manifest.files.len())),
-        ("history_bytes", Cell::Bytes(manifest.files.iter().map(|file| file.bytes).sum())),
+    ];
+    fields.extend(bucket_bytes(&manifest, &look));
+    fields.extend(horizon(&manifest, reader.horizon_held_by()));
+    fields.extend([
+        ("swept", Cell::Count(manifest.swept)),
         ("manifest", Cell::Count(manifest.number)),
         ("published", Cell::Instant(manifest.published)),
+        ("publisher", Cell::text(Some(manifest.publisher.to_string()))),
         ("epoch", Cell::Count(manifest.epoch)),
-    ])
+        ("trouble", Cell::text(look.err().map(|error| error.to_string()))),
+    ]);
+    fields
 }
 
-fn database_status(database: &Database, screen: &mut Screen) -> Result<()> {
-    let status = database.status();
-    let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
+fn database_status(database: &Database, look: foldback::Result<BucketLook>) -> Vec<Field> {
+    let (status, manifest) = (database.status(), database.manifest());
     let behind = match status.sealed.seq {
         sealed if sealed == status.tip.seq => Cell::Duration(0),
         foldback::Seq::ZERO => Cell::Never,
         _ => Cell::Duration(status.tip.timestamp.0.abs_diff(status.sealed.timestamp.0)),
     };
-    screen.record(&[
+    let amplification = status.uploaded_bytes.saturating_mul(100).checked_div(status.sealed_bytes);
+    let mut fields = vec![
         ("database", Cell::text(Some(status.database.to_string()))),
         ("bucket", Cell::text(Some(status.bucket.clone()))),
         ("last_seq", Cell::Seq(status.tip.seq)),
@@ -85,13 +114,21 @@ fn database_status(database: &Database, screen: &mut Screen) -> Result<()> {
         ("protected_tables", count(status.protected_tables)),
         ("segments", count(status.segments)),
         ("segment_bytes", Cell::Bytes(status.segment_bytes)),
-        ("history_files", count(status.history_files)),
-        ("history_bytes", Cell::Bytes(status.history_bytes)),
+    ];
+    fields.extend(bucket_bytes(&manifest, &look));
+    fields.extend(horizon(&manifest, status.horizon_held_by));
+    fields.extend([
+        ("sealed_bytes", Cell::Bytes(status.sealed_bytes)),
+        ("uploaded_bytes", Cell::Bytes(status.uploaded_bytes)),
+        ("write_amplification", amplification.map_or(Cell::Empty, Cell::Hundredths)),
+        ("deleted_bytes", Cell::Bytes(status.swept_bytes)),
+        ("job", Cell::text(status.job)),
         ("manifest", Cell::Count(status.manifest)),
         ("epoch", Cell::Count(status.epoch)),
-        ("trouble", Cell::text(status.trouble)),
+        ("trouble", Cell::text(status.trouble.or_else(|| Some(look.err()?.to_string())))),
         ("halted", Cell::text(status.halted)),
-    ])
+    ]);
+    fields
 }
 
 pub(super) fn recover(settings: &Settings, mut screen: Screen) -> Result<()> {

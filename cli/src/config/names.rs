@@ -8,13 +8,20 @@ use foldback::log_tier::near_names::did_you_mean;
 pub(super) const TOP_NAMES: [&str; 4] = ["data", "bucket", "s3", "engine"];
 
 /// Settings of the table `[engine]`.
-pub(super) const ENGINE_NAMES: [&str; 6] = [
+pub(super) const ENGINE_NAMES: [&str; 13] = [
     "segment_bytes_max",
     "segment_age_max_secs",
     "durability",
     "block_cache_bytes",
     "memtable_bytes_max",
     "single_writer",
+    "compactor",
+    "fold_ratio",
+    "fold_bytes_min",
+    "fold_files_max",
+    "merge_fanout",
+    "file_bytes_target",
+    "grace_secs",
 ];
 
 /// One setting of the table `[s3]`. The object store knows it by the same name after `aws_`, and

@@ -21,6 +21,13 @@ durability = "buffered"
 block_cache_bytes = 33554432
 memtable_bytes_max = 16777216
 single_writer = true
+compactor = false
+fold_ratio = 0.5
+fold_bytes_min = 4096
+fold_files_max = 16
+merge_fanout = 4
+file_bytes_target = 33554432
+grace_secs = 3600
 "#;
 
 /// Settings from a file with this text, where the variables of `set` are set.
@@ -65,6 +72,13 @@ fn a_whole_file_is_read() {
         block_cache_bytes: Some(33_554_432),
         memtable_bytes_max: Some(16_777_216),
         single_writer: true,
+        compactor: Some(false),
+        fold_ratio: Some(0.5),
+        fold_bytes_min: Some(4096),
+        fold_files_max: Some(16),
+        merge_fanout: Some(4),
+        file_bytes_target: Some(33_554_432),
+        grace_secs: Some(3600),
     };
     assert_eq!(settings.engine, expected);
 }
@@ -170,7 +184,7 @@ fn every_known_name_is_read() {
     for name in ENGINE_NAMES {
         let value = match name {
             "durability" => "'synced'",
-            "single_writer" => "false",
+            "single_writer" | "compactor" => "false",
             _ => "1",
         };
         load(&format!("[engine]\n{name} = {value}"), &SettingsArgs::default(), &[]).expect(name);

@@ -18,10 +18,19 @@ pub(crate) fn sketch(inputs: &MapInputs<'_>, width: usize) -> String {
         let mark = match shape.kind {
             ShapeKind::Delta => '░',
             ShapeKind::Segment => '▒',
+            ShapeKind::Holds => '─',
             ShapeKind::Base => '┃',
         };
         let (from, to) = (cell(shape.seq.0, columns), cell(shape.seq.1, columns));
-        let (low, high) = (cell(shape.keys.0, LINES), cell(shape.keys.1, LINES));
+        let (low, high) = match shape.kind {
+            ShapeKind::Base => (cell(shape.keys.0, LINES), last_cell(shape.keys, LINES)),
+            // One thin line, in the middle of the base's keys.
+            ShapeKind::Holds => {
+                let middle = cell(f64::midpoint(shape.keys.0, shape.keys.1), LINES);
+                (middle, middle)
+            }
+            _ => (cell(shape.keys.0, LINES), cell(shape.keys.1, LINES)),
+        };
         for line in low..=high {
             // The least key is at the bottom.
             cells[LINES - 1 - line][from..=to].fill(mark);
@@ -33,13 +42,24 @@ pub(crate) fn sketch(inputs: &MapInputs<'_>, width: usize) -> String {
         lines.push(format!("{name:<GUTTER$}{}", line.iter().collect::<String>().trim_end()));
     }
     let mut bar = vec![' '; columns];
+    for ((from, to), _) in &plane.given_up {
+        bar[cell(*from, columns)..=cell(*to, columns)].fill('×');
+    }
     for ((from, to), _) in &plane.windows {
         bar[cell(*from, columns)..=cell(*to, columns)].fill('━');
     }
     lines.push(format!("{:<GUTTER$}{}", "restorable", bar.iter().collect::<String>().trim_end()));
     let last = format!("#{}", plane.last);
     lines.push(format!("{:<GUTTER$}#1{last:>room$}", "", room = columns - 2));
-    lines.push(format!("{:<GUTTER$}┃ base   ░ delta   ▒ local segment, not sealed", ""));
+    let mut legend = "┃ base   ░ delta   ▒ local segment, not sealed".to_owned();
+    if plane.shapes.iter().any(|shape| shape.kind == ShapeKind::Holds) {
+        legend.push_str("   ─ no event since the base");
+    }
+    if !plane.given_up.is_empty() {
+        legend.push_str("   × given up");
+    }
+    lines.push(format!("{:<GUTTER$}{legend}", ""));
+    lines.extend(plane.given_up.iter().map(|(_, title)| format!("{:<GUTTER$}{title}", "")));
     lines.extend(plane.windows.iter().map(|(_, title)| format!("{:<GUTTER$}{title}", "")));
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
@@ -53,4 +73,10 @@ pub(crate) fn sketch(inputs: &MapInputs<'_>, width: usize) -> String {
 )]
 fn cell(part: f64, count: usize) -> usize {
     ((part * count as f64) as usize).min(count - 1)
+}
+
+/// The last cell of a range of parts that ends before its upper end.
+fn last_cell((from, to): (f64, f64), count: usize) -> usize {
+    // Cells are few, so nothing else lies so near below an end.
+    cell(to - 1e-9, count).max(cell(from, count))
 }

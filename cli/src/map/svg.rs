@@ -4,14 +4,16 @@ use super::{MapInputs, Plane, Shape, ShapeKind};
 
 /// The plane's place on the page, in pixels.
 const LEFT: f64 = 90.0;
-const TOP: f64 = 70.0;
+const TOP: f64 = 90.0;
 const WIDTH: f64 = 820.0;
 const HEIGHT: f64 = 320.0;
 /// The page.
 const PAGE_WIDTH: f64 = LEFT + WIDTH + 40.0;
-const PAGE_HEIGHT: f64 = TOP + HEIGHT + 150.0;
+const PAGE_HEIGHT: f64 = TOP + HEIGHT + 170.0;
 /// A base covers one commit, and must be seen.
 const BASE_WIDTH: f64 = 5.0;
+/// From a base to where it is known to hold: a thin line in the middle of its keys.
+const HOLDS_HEIGHT: f64 = 2.0;
 /// The narrowest delta that can be seen.
 const SHAPE_WIDTH_MIN: f64 = 1.5;
 
@@ -28,10 +30,14 @@ pub(crate) fn svg(inputs: &MapInputs<'_>) -> String {
         "<rect x=\"{LEFT}\" y=\"{TOP}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#f7f7f5\" \
          stroke=\"#999999\"/>\n"
     ));
-    plane.shapes.iter().for_each(|shape| draw(&mut page, shape));
+    // Bases go on top of the veil: one that is older than the floor is there as it is needed.
+    let is_base = |shape: &&Shape| matches!(shape.kind, ShapeKind::Base | ShapeKind::Holds);
+    plane.shapes.iter().filter(|shape| !is_base(shape)).for_each(|shape| draw(&mut page, shape));
+    given_up(&mut page, &plane);
+    plane.shapes.iter().filter(is_base).for_each(|shape| draw(&mut page, shape));
     axes(&mut page, &plane);
     windows(&mut page, &plane);
-    legend(&mut page);
+    legend(&mut page, &plane);
     page.push_str("</svg>\n");
     page
 }
@@ -39,7 +45,7 @@ pub(crate) fn svg(inputs: &MapInputs<'_>) -> String {
 fn draw(page: &mut String, shape: &Shape) {
     let (fill, stroke) = match shape.kind {
         ShapeKind::Delta => ("#9ecae1", "#4a7fa5"),
-        ShapeKind::Base => ("#d95f0e", "#8c3d09"),
+        ShapeKind::Base | ShapeKind::Holds => ("#d95f0e", "#8c3d09"),
         ShapeKind::Segment => ("#c7e9c0", "#5a9a57"),
     };
     let x = LEFT + shape.seq.0 * WIDTH;
@@ -51,11 +57,32 @@ fn draw(page: &mut String, shape: &Shape) {
     // The least key is at the bottom.
     let y = TOP + (1.0 - shape.keys.1) * HEIGHT;
     let height = ((shape.keys.1 - shape.keys.0) * HEIGHT).max(SHAPE_WIDTH_MIN);
+    let (y, height) = match shape.kind {
+        ShapeKind::Holds => (y + (height - HOLDS_HEIGHT) / 2.0, HOLDS_HEIGHT),
+        _ => (y, height),
+    };
     page.push_str(&format!(
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
          fill=\"{fill}\" stroke=\"{stroke}\" fill-opacity=\"0.8\"><title>{}</title></rect>\n",
         escaped(&shape.title)
     ));
+}
+
+/// A veil over what can't be restored any more, which ends at the floor.
+fn given_up(page: &mut String, plane: &Plane) {
+    for ((from, to), title) in &plane.given_up {
+        let (x, end) = (LEFT + from * WIDTH, LEFT + to * WIDTH);
+        page.push_str(&format!(
+            "<rect x=\"{x:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{HEIGHT}\" fill=\"#ffffff\" \
+             fill-opacity=\"0.75\"><title>{}</title></rect>\n\
+             <line x1=\"{end:.1}\" x2=\"{end:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke=\"#a50f15\" \
+             stroke-width=\"2\" stroke-dasharray=\"6 4\"/>\n",
+            (end - x).max(SHAPE_WIDTH_MIN),
+            escaped(title),
+            TOP - 6.0,
+            TOP + HEIGHT + 6.0
+        ));
+    }
 }
 
 fn axes(page: &mut String, plane: &Plane) {
@@ -87,17 +114,26 @@ fn windows(page: &mut String, plane: &Plane) {
     if plane.windows.is_empty() {
         text(page, (LEFT, y + 5.0), "fill=\"#a50f15\"", "nothing: the table is not protected");
     }
-    let lines = plane.windows.iter().zip(1_u32..);
-    for ((_, title), line) in lines {
-        text(page, (LEFT, y + 8.0 + 17.0 * f64::from(line)), "fill=\"#555555\"", title);
+    for ((from, to), _) in &plane.given_up {
+        let (x, width) = (LEFT + from * WIDTH, ((to - from) * WIDTH).max(SHAPE_WIDTH_MIN));
+        page.push_str(&format!(
+            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"4\" fill=\"#a50f15\" \
+             fill-opacity=\"0.35\"/>\n",
+            y - 2.0
+        ));
+    }
+    let given_up = plane.given_up.iter().map(|(_, title)| ("fill=\"#a50f15\"", title));
+    let restorable = plane.windows.iter().map(|(_, title)| ("fill=\"#555555\"", title));
+    for ((fill, title), line) in given_up.chain(restorable).zip(1_u32..) {
+        text(page, (LEFT, y + 8.0 + 17.0 * f64::from(line)), fill, title);
     }
 }
 
-fn legend(page: &mut String) {
+fn legend(page: &mut String, plane: &Plane) {
     let entries = [
-        (0.0, "#d95f0e", "base: the newest row of every key at one commit"),
-        (360.0, "#9ecae1", "delta: every event of its commits"),
-        (620.0, "#c7e9c0", "local segment, not sealed"),
+        (0.0, "#d95f0e", "base: the newest row of each of its keys at one commit"),
+        (395.0, "#9ecae1", "delta: every event of its commits"),
+        (645.0, "#c7e9c0", "local segment, not sealed"),
     ];
     for (along, fill, meaning) in entries {
         let x = LEFT + along;
@@ -105,6 +141,20 @@ fn legend(page: &mut String) {
             "<rect x=\"{x}\" y=\"46\" width=\"12\" height=\"12\" fill=\"{fill}\"/>\n"
         ));
         text(page, (x + 18.0, 57.0), "", meaning);
+    }
+    if plane.shapes.iter().any(|shape| shape.kind == ShapeKind::Holds) {
+        page.push_str(&format!(
+            "<rect x=\"{LEFT}\" y=\"71\" width=\"12\" height=\"{HOLDS_HEIGHT}\" fill=\"#d95f0e\"/>\n"
+        ));
+        text(page, (LEFT + 18.0, 76.0), "", "its keys had no event up to here: it holds on");
+    }
+    if !plane.given_up.is_empty() {
+        let (x, end) = (LEFT + 395.0, LEFT + 407.0);
+        page.push_str(&format!(
+            "<line x1=\"{x}\" x2=\"{end}\" y1=\"72\" y2=\"72\" stroke=\"#a50f15\" \
+             stroke-width=\"2\" stroke-dasharray=\"5 2\"/>\n"
+        ));
+        text(page, (x + 18.0, 76.0), "", "floor: nothing left of it can be restored any more");
     }
 }
 

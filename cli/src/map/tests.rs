@@ -1,6 +1,6 @@
 //! Tests of the map: what stands where.
 
-use foldback::log_tier::manifest::{Scope, TableEntry};
+use foldback::log_tier::manifest::{Floor, Scope, TableEntry};
 use foldback::{Commit, DatabaseId, KeyRange, Timestamp};
 
 use super::*;
@@ -32,6 +32,7 @@ fn file(kind: FileKind, first: u64, last: u64, keys: (&'static str, &'static str
         kind,
         first: commit(first),
         last: commit(last),
+        until: None,
         scope: (kind == FileKind::Base).then_some(scope),
         bytes: 4096,
         rows: 3,
@@ -114,4 +115,77 @@ fn a_table_without_history_is_an_empty_plane() {
     let inputs = MapInputs { name, table: TABLE, manifest: &manifest, segments: &[], windows: &[] };
     assert!(svg(&inputs).contains("not protected"));
     assert!(sketch(&inputs, 10).contains("empty"));
+}
+
+/// Two pieces of one base, of which the upper one was folded later, and the lower one held until
+/// then; what lies before #30 was given up.
+fn pieces() -> Manifest {
+    let mut manifest = manifest();
+    let piece = |at, from: &'static str, until: Option<&'static str>, keys| {
+        let mut base = file(FileKind::Base, at, at, keys);
+        let keys = KeyRange { from: from.into(), until: until.map(Into::into) };
+        base.scope = Some(Scope { table: TABLE, keys });
+        base
+    };
+    let mut lower = piece(40, "", Some("n"), ("a", "m"));
+    lower.until = Some(commit(60));
+    manifest.files = vec![
+        lower,
+        piece(60, "n", None, ("n", "z")),
+        file(FileKind::Delta, 20, 60, ("a", "z")),
+        file(FileKind::Delta, 61, 80, ("g", "z")),
+    ];
+    let floor = |table| Floor { table, interval: Seq(10), earliest: commit(40) };
+    manifest.floors = vec![floor(TABLE), floor(TableId(TABLE.0 + 1))];
+    manifest
+}
+
+fn drawn_pieces<T>(draw: impl FnOnce(&MapInputs<'_>) -> T) -> T {
+    let manifest = pieces();
+    let (earliest, latest) = (Timestamp(0), Timestamp(1));
+    let windows = [Window { earliest, latest, first: Seq(40), last: Seq(80), open: true }];
+    draw(&MapInputs {
+        name: "pieces",
+        table: TABLE,
+        manifest: &manifest,
+        segments: &[],
+        windows: &windows,
+    })
+}
+
+#[test]
+fn a_piece_covers_its_keys_and_a_line_leads_to_where_it_holds() {
+    let plane = drawn_pieces(Plane::new);
+    let bases = plane.shapes.iter().filter(|shape| shape.kind != ShapeKind::Delta);
+    let places: Vec<_> = bases.map(|shape| (shape.kind, shape.seq, shape.keys)).collect();
+    // The ladder is a, g, m, n, z.
+    assert_eq!(
+        places,
+        [
+            (ShapeKind::Holds, (0.5, 0.75), (0.0, 0.75)),
+            (ShapeKind::Base, (0.5, 0.5), (0.0, 0.75)),
+            (ShapeKind::Base, (0.75, 0.75), (0.75, 1.0)),
+        ]
+    );
+    let page = drawn_pieces(svg);
+    for part in ["base at #40 of keys before n", "of keys from n", "holds up to #60"] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+}
+
+#[test]
+fn what_was_given_up_ends_at_the_floor_of_this_table() {
+    let plane = drawn_pieces(Plane::new);
+    assert_eq!(plane.given_up.len(), 1, "of this table only");
+    assert_eq!(plane.given_up[0].0, (0.125, 0.5));
+    let page = drawn_pieces(svg);
+    assert!(page.contains("given up, older than its retention: before 1970-01-01"), "{page}");
+    let sketch = drawn_pieces(|inputs| sketch(inputs, 60));
+    let bar = sketch.lines().find(|line| line.starts_with("restorable")).expect("there is one");
+    let (given_up, restorable) = (bar.find('×'), bar.find('━'));
+    assert!(given_up.is_some() && given_up < restorable, "{sketch}");
+    assert_eq!(bar.matches('×').count() + bar.matches('━').count(), 49 - 6, "{sketch}");
+    // The two pieces share no line.
+    let lines: Vec<_> = sketch.lines().skip(1).take(8).collect();
+    assert!(lines.iter().all(|line| line.matches('┃').count() == 1), "{sketch}");
 }

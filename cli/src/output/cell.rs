@@ -28,6 +28,8 @@ pub(crate) enum Cell {
     Seq(Seq),
     /// A size in bytes.
     Bytes(u64),
+    /// A number in hundredths, shown with two decimals.
+    Hundredths(u64),
     /// A length of time in microseconds. The names of such fields end in `_micros`.
     Duration(u64),
     /// An instant: RFC 3339 in both forms.
@@ -55,6 +57,7 @@ impl Cell {
             Self::Count(count) => human_count(*count),
             Self::Seq(seq) => format!("#{seq}"),
             Self::Bytes(bytes) => human_bytes(*bytes),
+            Self::Hundredths(number) => format!("{}.{:02}", number / 100, number % 100),
             Self::Duration(micros) => human_duration(*micros),
             Self::Instant(instant) => show(*instant),
             Self::Key(key) => printable_bytes(key),
@@ -64,7 +67,14 @@ impl Cell {
 
     /// True for what is compared by its digits, and so stands at the right of its column.
     pub(crate) fn is_number(&self) -> bool {
-        matches!(self, Self::Count(_) | Self::Seq(_) | Self::Bytes(_) | Self::Duration(_))
+        matches!(
+            self,
+            Self::Count(_)
+                | Self::Seq(_)
+                | Self::Bytes(_)
+                | Self::Hundredths(_)
+                | Self::Duration(_)
+        )
     }
 }
 
@@ -78,6 +88,7 @@ impl Serialize for Cell {
             Self::Count(number) | Self::Bytes(number) | Self::Duration(number) => {
                 serializer.serialize_u64(*number)
             }
+            Self::Hundredths(number) => serializer.serialize_f64(from_hundredths(*number)),
             Self::Instant(instant) => serializer.serialize_str(&show(*instant)),
             Self::Key(bytes) | Self::Value(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => serializer.serialize_str(text),
@@ -86,6 +97,11 @@ impl Serialize for Cell {
             },
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is told to two decimals")]
+fn from_hundredths(number: u64) -> f64 {
+    number as f64 / 100.0
 }
 
 /// Bytes as text that can be told apart and typed back: what is not printable UTF-8 as `\xNN`, a

@@ -93,3 +93,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_interval_is_whole_seconds_up_to_a_day() {
+    for (text, secs) in [("1s", 1), ("1m", 60), ("1h30m", 5_400), ("1d", 86_400)] {
+        assert_eq!(parse_interval(text).expect(text), Duration::from_secs(secs));
+    }
+    for text in ["0s", "999ms", "1s500ms", "1d1s", "60", "often"] {
+        parse_interval(text).expect_err(text);
+    }
+}

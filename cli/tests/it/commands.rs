@@ -11,3 +11,4 @@ mod instants;
 mod rows;
 mod settings;
 mod tables;
+mod upkeep;

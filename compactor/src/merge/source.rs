@@ -31,31 +31,36 @@ impl RowFilter {
     }
 }
 
-/// Row groups of history files, in order, as they are read and decoded.
+/// Row groups of history files, in order, as they are read and decoded, portion by portion.
 #[derive(Debug)]
 pub struct RowGroupFeed {
-    groups: mpsc::Receiver<Result<RowGroupRows>>,
-    /// How many are still to come: a feed that ends early has lost rows.
+    /// Told of each portion that is asked for.
+    wants: mpsc::UnboundedSender<()>,
+    portions: mpsc::Receiver<Result<RowGroupRows>>,
+    /// How many row groups have not come to their end: a feed that ends early has lost rows.
     left: usize,
 }
 
 impl RowGroupFeed {
-    /// A feed of `left` row groups.
-    #[must_use]
-    pub const fn new(groups: mpsc::Receiver<Result<RowGroupRows>>, left: usize) -> Self {
-        Self { groups, left }
+    /// A feed of `left` row groups, which come through `portions` after `wants` was told.
+    pub(crate) const fn new(
+        portions: mpsc::Receiver<Result<RowGroupRows>>,
+        wants: mpsc::UnboundedSender<()>,
+        left: usize,
+    ) -> Self {
+        Self { wants, portions, left }
     }
 
-    /// Waits for the next row group; `None` at the end.
+    /// Waits for the next portion; `None` at the end.
     fn next(&mut self) -> Result<Option<RowGroupRows>> {
         if self.left == 0 {
             return Ok(None);
         }
-        self.left -= 1;
-        match crate::wait_for(self.groups.recv()) {
-            Some(group) => group.map(Some),
-            None => Err(Error::Interrupted),
-        }
+        // If nobody hears it, the feed has ended, and what it sent last says why.
+        let _ = self.wants.send(());
+        let portion = crate::wait_for(self.portions.recv()).ok_or(Error::Interrupted)??;
+        self.left -= usize::from(portion.ends_row_group());
+        Ok(Some(portion))
     }
 }
 
@@ -69,7 +74,7 @@ pub struct Source {
 
 #[derive(Debug)]
 enum Rows {
-    History { feed: RowGroupFeed, group: Option<Box<RowGroupRows>> },
+    History { feed: RowGroupFeed, portion: Option<Box<RowGroupRows>> },
     Tail(Arc<TailRows>),
 }
 
@@ -77,7 +82,7 @@ impl Source {
     /// Events of a history file.
     #[must_use]
     pub const fn history(feed: RowGroupFeed, filter: RowFilter) -> Self {
-        Self { rows: Rows::History { feed, group: None }, filter, at: 0 }
+        Self { rows: Rows::History { feed, portion: None }, filter, at: 0 }
     }
 
     /// Events of local segments.
@@ -89,9 +94,9 @@ impl Source {
     /// The row it stands on; `None` before the first and after the last.
     pub(super) fn row(&self) -> Option<EventRow<'_>> {
         match &self.rows {
-            Rows::History { group, .. } => {
-                let group = group.as_ref().filter(|group| self.at < group.len())?;
-                Some(group.row(self.at))
+            Rows::History { portion, .. } => {
+                let portion = portion.as_ref().filter(|portion| self.at < portion.len())?;
+                Some(portion.row(self.at))
             }
             Rows::Tail(rows) => rows.row(self.at),
         }
@@ -103,7 +108,7 @@ impl Source {
             match self.row().map(|row| self.filter.admits(&row)) {
                 Some(true) => return Ok(true),
                 Some(false) => self.at += 1,
-                None if !self.next_group()? => return Ok(false),
+                None if !self.next_portion()? => return Ok(false),
                 None => {}
             }
         }
@@ -115,16 +120,16 @@ impl Source {
         self.settle()
     }
 
-    /// Waits for the next row group; false at the end.
-    fn next_group(&mut self) -> Result<bool> {
+    /// Waits for the next portion; false at the end.
+    fn next_portion(&mut self) -> Result<bool> {
         match &mut self.rows {
             Rows::Tail(_) => Ok(false),
-            Rows::History { feed, group } => {
-                // The old group goes first, so that two are never held at once.
-                *group = None;
-                *group = feed.next()?.map(Box::new);
+            Rows::History { feed, portion } => {
+                // The old portion goes first, so that it is not held while the next one is awaited.
+                *portion = None;
+                *portion = feed.next()?.map(Box::new);
                 self.at = 0;
-                Ok(group.is_some())
+                Ok(portion.is_some())
             }
         }
     }

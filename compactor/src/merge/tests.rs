@@ -62,7 +62,7 @@ fn source(groups: Vec<Result<RowGroupRows>>, filter: RowFilter) -> Source {
     let left = groups.len();
     let (sender, receiver) = mpsc::channel(left.max(1));
     groups.into_iter().for_each(|group| sender.try_send(group).expect("there is room"));
-    Source::history(RowGroupFeed::new(receiver, left), filter)
+    Source::history(RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, left), filter)
 }
 
 fn tail(events: &Events, after: u64, target: u64) -> Arc<TailRows> {
@@ -135,7 +135,7 @@ fn a_feed_that_ends_early_is_an_error() {
     let (sender, receiver) = mpsc::channel(1);
     sender.try_send(Ok(groups[0].clone())).expect("there is room");
     drop(sender);
-    let feed = RowGroupFeed::new(receiver, 2);
+    let feed = RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, 2);
     let source = Source::history(feed, RowFilter::all());
     let mut merge = Merge::new([source]).expect("the first is sound");
     let ended = next_live(&mut merge);

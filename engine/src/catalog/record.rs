@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use foldback_log_tier::{
-    Change, Commit, DatabaseId, Error as TierError, Event, Seq, TableId, Timestamp,
-};
+use foldback_compactor::Interval;
+use foldback_log_tier::{Change, Commit, DatabaseId, Error as TierError, Event, Seq, TableId};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -27,14 +26,13 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// The earliest instant that is still kept at `now`.
+    /// In microseconds; `None` for ever.
     #[must_use]
-    pub fn horizon(self, now: Timestamp) -> Timestamp {
+    pub(crate) fn micros(self) -> Option<i64> {
         match self {
-            Self::Forever => Timestamp::MIN,
+            Self::Forever => None,
             Self::Secs(secs) => {
-                let micros = i64::try_from(secs).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-                now.saturating_add_micros(-micros)
+                Some(i64::try_from(secs).unwrap_or(i64::MAX).saturating_mul(1_000_000))
             }
         }
     }
@@ -71,6 +69,14 @@ pub struct ProtectionInterval {
 }
 
 impl ProtectionInterval {
+    /// The interval as the compactor knows it, of this table.
+    #[must_use]
+    pub(crate) fn kept(&self, table: TableId) -> Interval {
+        let Self { first, last, retention, starts_empty } = *self;
+        let retention_micros = retention.micros();
+        Interval { table, first, last, starts_empty, retention_micros }
+    }
+
     /// Whether the state after commit `seq` belongs to this interval.
     #[must_use]
     pub fn contains(&self, seq: Seq) -> bool {

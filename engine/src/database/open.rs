@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use foldback_compactor::{HistoryReader, Network, Publisher};
+use foldback_compactor::{HistoryReader, Network, Pace, Publisher};
 use foldback_log_tier::fs::{Fs, FsLock, OsFs};
 use foldback_log_tier::local_log::{LocalLog, LocalLogOptions};
 use foldback_log_tier::manifest::Manifest;
@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::identity::{DirectoryState, Identity};
 use crate::log_writer::{LogWriter, LogWriterParts};
 use crate::present::{Flusher, Present, TreeResources};
+use crate::upkeep::{Accounts, Tools};
 use crate::{Error, Result, TableRecord};
 
 pub(super) fn open(config: Config) -> Result<Database> {
@@ -117,23 +118,32 @@ pub(crate) fn newest_manifest(network: &Network, remote: &RemoteLog) -> Result<O
 pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
     let Ground { config, fs, place, url, network, remote, newest, identity, writer } = ground;
     let manifest = newest.unwrap_or_else(|| Manifest::empty(identity.database));
-    let (log, torn_bytes) = open_log(&fs, &config, &manifest, &identity)?;
-    check_log_meets_history(&config, &log, &manifest)?;
-
+    // What does not fit is refused before anybody is fenced; a recovery has no log yet.
+    let known = match identity.state {
+        DirectoryState::Recovering => None,
+        _ => Some(open_log(&fs, &config, &manifest, &identity)?),
+    };
     let (epoch_remote, now) = (remote.clone(), config.clock.now());
     let opened = network
         .run(async move { Publisher::open_epoch(epoch_remote, manifest, writer, now).await });
     let publisher = Arc::new(opened?);
+    // Until it was fenced, another process may have sealed more: this is what history has come to.
+    let manifest = publisher.newest();
+    let (log, torn_bytes) = match known {
+        Some(known) => known,
+        None => open_log(&fs, &config, &manifest, &identity)?,
+    };
+    check_log_meets_history(&config, &log, &manifest)?;
+
     let network = Arc::new(network);
     let history = Arc::new(HistoryReader::new(remote, identity.database));
     let resources = TreeResources::new(config.block_cache_bytes);
     let present_directory = config.directory.join(names::PRESENT_DIRECTORY);
     fs.create_directory(&present_directory)?;
     let present = Arc::new(Present::new(present_directory, resources));
-    let manifest = publisher.newest();
     let rebuild = Rebuild {
         present: &present,
-        manifest: &manifest,
+        publisher: &publisher,
         history: &history,
         network: &network,
         memtable_bytes_max: config.memtable_bytes_max,
@@ -181,7 +191,9 @@ fn start_threads(standing: Standing) -> Inner {
     let _ = segment_sealed.try_send(());
     let next_table = AtomicU64::new(standing.catalog.next_id().0);
     let flusher = Flusher::start(Arc::clone(&present), Arc::clone(&health));
+    let pace = Arc::new(Pace::new(crate::clock::steady_now));
     let (writer, log) = LogWriter::start(LogWriterParts {
+        pace: Arc::clone(&pace),
         log: standing.log,
         catalog: Arc::new(standing.catalog),
         present: Arc::clone(&present),
@@ -191,19 +203,26 @@ fn start_threads(standing: Standing) -> Inner {
         memtable_bytes_max: config.memtable_bytes_max,
         segment_sealed,
     });
-    let parts = BackgroundParts {
+    let tools = Arc::new(Tools {
         publisher: Arc::clone(&publisher),
         history: Arc::clone(&history),
+        network: Arc::clone(&network),
+        clock: Arc::clone(&config.clock),
+        policy: config.policy,
+        accounts: Accounts::default(),
+        pace,
+    });
+    let parts = BackgroundParts {
+        tools: Arc::clone(&tools),
         present: Arc::clone(&present),
         log: Arc::clone(&log),
         to_writer: writer.sender(),
-        network: Arc::clone(&network),
         health: Arc::clone(&health),
-        clock: Arc::clone(&config.clock),
-        policy: config.policy,
+        does_upkeep: config.compactor,
     };
     Inner {
         background: Background::start(parts, told),
+        tools,
         writer,
         _flusher: flusher,
         log,
@@ -251,6 +270,7 @@ fn open_log(
             "cut the torn tail of the last segment: a write that was never acknowledged as synced"
         );
     }
+    check_log_meets_history(config, &log, manifest)?;
     Ok((log, opening.cut_bytes))
 }
 

@@ -27,6 +27,11 @@ pub struct Recovery {
 }
 
 pub(super) fn recover(config: Config) -> Result<Recovery> {
+    rebuild(prepare(config)?)
+}
+
+/// Finds out what there is to recover, and makes the directory ready for it.
+fn prepare(config: Config) -> Result<Ground> {
     config.check()?;
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
     let place = lock_directory(&*fs, &config)?;
@@ -44,30 +49,27 @@ pub(super) fn recover(config: Config) -> Result<Recovery> {
     let network = start_network()?;
     let remote = reach(&network, &url, &config)?;
     let newest = newest_manifest(&network, &remote)?.ok_or_else(nothing_there)?;
-    let recovered_to = newest.sealed;
     let recovering = DirectoryState::Recovering;
     probe(&network, &remote)?;
     let writer = WriterId::random();
-    let mut identity = Identity::new(newest.database, config.bucket.clone(), recovering)
+    let identity = Identity::new(newest.database, config.bucket.clone(), recovering)
         .about_to_publish(Some(newest.writer), writer);
     identity.write(&*fs, &config.directory)?;
-    let ground = Ground {
-        config: config.clone(),
-        fs: Arc::clone(&fs),
-        place,
-        url,
-        network,
-        remote,
-        newest: Some(newest),
-        identity: identity.clone(),
-        writer,
-    };
+    let newest = Some(newest);
+    Ok(Ground { config, fs, place, url, network, remote, newest, identity, writer })
+}
+
+/// Takes the database over, and makes the directory anew from its history.
+fn rebuild(ground: Ground) -> Result<Recovery> {
+    let (fs, directory) = (Arc::clone(&ground.fs), ground.config.directory.clone());
+    let mut identity = ground.identity.clone();
     let (database, lost) = start(ground)?;
+    let recovered_to = database.inner.publisher.sealed();
     for record in &lost {
         database.change_catalog(CatalogChange::Drop { id: record.id }, None, None)?;
     }
     identity.state = DirectoryState::Ready;
-    identity.write(&*fs, &config.directory)?;
+    identity.write(&*fs, &directory)?;
     let lost_tables = lost.into_iter().map(|record| record.name).collect();
     Ok(Recovery { database, recovered_to, lost_tables })
 }
@@ -89,3 +91,6 @@ fn clear_unfinished(fs: &dyn Fs, config: &Config) -> Result<()> {
     }
     parts.iter().try_for_each(|part| remove_directory(&directory.join(part)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,18 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldback_compactor::{HistoryReader, Network};
+use foldback_compactor::{HistoryReader, Interval, Network, Publisher};
 use foldback_log_tier::local_log::LocalLog;
-use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::{Change, CommittedBatch, Event, KeyRange, Seq, TableId};
 
 use crate::catalog::Catalog;
 use crate::identity::DirectoryState;
 use crate::log_writer::event_bytes;
+use crate::past::again_if_gone;
 use crate::present::{Present, TableTree};
 use crate::reading::Places;
 use crate::restore::PlanRows;
-use crate::target::restorable_from;
 use crate::{Error, Result, Selection, TableRecord};
 
 /// What replaying came to.
@@ -159,7 +158,8 @@ fn each_commit_after(
 /// What it takes to fold a tree again from history.
 pub(super) struct Rebuild<'a> {
     pub(super) present: &'a Present,
-    pub(super) manifest: &'a Manifest,
+    /// Knows the newest manifest. Compactors may publish meanwhile; nobody else seals.
+    pub(super) publisher: &'a Arc<Publisher>,
     pub(super) history: &'a Arc<HistoryReader>,
     pub(super) network: &'a Network,
     pub(super) memtable_bytes_max: u64,
@@ -172,14 +172,15 @@ impl Rebuild<'_> {
         state: DirectoryState,
     ) -> Result<(Arc<TableTree>, Option<String>)> {
         let opened = self.open(TableId::CATALOG, state == DirectoryState::Creating);
-        self.recovered(opened, TableId::CATALOG, "the catalog", Some((Seq::ZERO, true)))
+        let history = Some(Catalog::interval_of_catalog(None));
+        self.recovered(opened, TableId::CATALOG, "the catalog", history)
     }
 
     /// A live table's tree, and its name if it had to be folded again.
     fn open_or_rebuild(&self, record: &TableRecord) -> Result<(Arc<TableTree>, Option<String>)> {
-        let sealed = self.manifest.sealed.seq;
+        let sealed = self.publisher.sealed().seq;
         let interval = record.open_protection();
-        let history = interval.map(|interval| (interval.first.seq, interval.starts_empty));
+        let history = interval.map(|interval| interval.kept(record.id));
         // A table younger than what is sealed has all its commits in the log.
         let fresh = record.created.seq > sealed && record.lineage.is_none();
         let opened = self.open(record.id, fresh);
@@ -188,10 +189,10 @@ impl Rebuild<'_> {
 
     /// Whether the bucket holds a state of the table to start from.
     fn is_in_history(&self, record: &TableRecord) -> bool {
+        let manifest = self.publisher.newest();
         record.open_protection().is_some_and(|interval| {
-            let bases = |table| crate::past::whole_bases(self.manifest, table);
-            let from = restorable_from(record.id, interval, bases);
-            from.is_some_and(|from| from.seq <= self.manifest.sealed.seq)
+            let from = interval.kept(record.id).earliest(&manifest);
+            from.is_some_and(|from| from.seq <= manifest.sealed.seq)
         })
     }
 
@@ -211,36 +212,52 @@ impl Rebuild<'_> {
         opened: Result<Arc<TableTree>>,
         id: TableId,
         name: &str,
-        history: Option<(Seq, bool)>,
+        history: Option<Interval>,
     ) -> Result<(Arc<TableTree>, Option<String>)> {
         let damage = match opened {
             Ok(tree) => return Ok((tree, None)),
             Err(damage @ (Error::Present { .. } | Error::Lost(_) | Error::Tier(_))) => damage,
             Err(other) => return Err(other),
         };
-        let Some((history_first, starts_empty)) = history else {
+        let Some(interval) = history else {
             return Err(Error::Lost(format!(
                 "{damage}; table {name:?} is not protected, so its present is the only copy and \
                  can't be folded again; nothing was changed"
             )));
         };
         tracing::warn!(table = name, %damage, "the present is folded again from history");
-        let target = self.manifest.sealed;
+        let refresh = || {
+            let publisher = Arc::clone(self.publisher);
+            self.network.run(async move { publisher.refresh().await.map(drop) })?;
+            Ok(())
+        };
+        let tree = again_if_gone(refresh, || self.fold_again(id, name, &interval))?;
+        Ok((tree, Some(name.to_owned())))
+    }
+
+    /// Makes a table's tree of what the newest manifest lists.
+    fn fold_again(&self, id: TableId, name: &str, interval: &Interval) -> Result<Arc<TableTree>> {
+        let manifest = self.publisher.newest();
+        let target = manifest.sealed;
         let plan = crate::plan::plan(crate::plan::PlanInputs {
-            manifest: self.manifest,
+            manifest: &manifest,
             segments: &[],
             table: id,
             table_name: name,
-            history_first: history_first.min(target.seq),
-            starts_empty,
+            history_first: interval.first.seq.min(target.seq),
+            starts_empty: interval.starts_empty,
+            earliest: interval.floor(&manifest).map(|floor| floor.seq),
             target,
             selection: &Selection::all(),
         })?;
-        let tree = self.present.rebuild_tree(id, |tree| {
-            let places = Places { history: self.history, network: self.network, log: None };
+        self.present.rebuild_tree(id, |tree| {
+            let (history, network) = (self.history, self.network);
+            let places = Places { history, network, log: None, leases: true };
             let mut rows = PlanRows::start(Cow::Borrowed(&plan), places)?;
             tree.load(target.seq, &mut rows).map(drop)
-        })?;
-        Ok((tree, Some(name.to_owned())))
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,10 +46,13 @@ impl Database {
     pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
         self.protected(name)?;
         self.close(target)?;
-        again_if_gone(|| {
-            let past = self.past();
-            past.resolve(&self.protected(name)?, target)
-        })
+        again_if_gone(
+            || self.refresh(),
+            || {
+                let past = self.past();
+                past.resolve(&self.protected(name)?, target)
+            },
+        )
     }
 
     /// What a restore of the table's state at a target would read.
@@ -61,11 +64,14 @@ impl Database {
     pub fn plan(&self, name: &str, target: Target, selection: &Selection) -> Result<RestorePlan> {
         self.protected(name)?;
         self.close(target)?;
-        again_if_gone(|| {
-            let past = self.past();
-            // Read after the past: a later record tells no less of the commits up to its tip.
-            past.plan(&self.protected(name)?, target, selection)
-        })
+        again_if_gone(
+            || self.refresh(),
+            || {
+                let past = self.past();
+                // Read after the past: a later record tells no less of the commits up to its tip.
+                past.plan(&self.protected(name)?, target, selection)
+            },
+        )
     }
 
     /// Runs a plan into a new table, which becomes visible whole, by one commit, or not at all.
@@ -129,8 +135,15 @@ impl Database {
         check_database(plan, self.id())?;
         let start = |plan| PlanRows::start(plan, self.places());
         SteadyRows::new(start(Cow::Borrowed(plan)), move || {
-            again_if_gone(|| start(Cow::Owned(self.plan_anew(plan)?)))
+            let start_anew = || start(Cow::Owned(self.plan_anew(plan)?));
+            self.refresh()?;
+            again_if_gone(|| self.refresh(), start_anew)
         })
+    }
+
+    /// Learns what another process may have published.
+    fn refresh(&self) -> Result<()> {
+        self.inner.tools.refresh().map(drop)
     }
 
     /// A plan of the same state of the same table, from where its events are now.
@@ -183,7 +196,7 @@ impl Database {
     fn places(&self) -> Places<'_> {
         let inner = &self.inner;
         let log = Some(&inner.log.reader);
-        Places { history: &inner.history, network: &inner.network, log }
+        Places { history: &inner.history, network: &inner.network, log, leases: true }
     }
 
     /// The history of the database as of now.

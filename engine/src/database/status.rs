@@ -1,7 +1,9 @@
 //! How the database stands: what an operator asks first.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use foldback_log_tier::history::FileKind;
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::{Commit, DatabaseId, Timestamp};
@@ -37,6 +39,26 @@ pub struct Status {
     pub history_files: usize,
     /// Bytes of live history files.
     pub history_bytes: u64,
+    /// Bytes of the deltas among them: what happened within the windows.
+    pub delta_bytes: u64,
+    /// Bytes of the bases among them: the states that the deltas are read on top of.
+    pub base_bytes: u64,
+    /// Bytes of files that are not listed any more and wait for their grace to pass.
+    pub removed_bytes: u64,
+    /// Bytes of those that a running reader or job still holds a lease on, as far as was last seen.
+    pub leased_bytes: u64,
+    /// Bytes of history files that no manifest lists, when the bucket was last searched.
+    pub orphan_bytes: u64,
+    /// Bytes of objects that this process has deleted.
+    pub swept_bytes: u64,
+    /// Bytes of deltas that this process has sealed.
+    pub sealed_bytes: u64,
+    /// Bytes that this process has uploaded, of everything.
+    pub uploaded_bytes: u64,
+    /// What is done in the background now.
+    pub job: Option<String>,
+    /// What holds expiry back behind the wall clock, where anything does.
+    pub horizon_held_by: Option<String>,
     /// Why the last background job failed, if it did; it is tried again.
     pub trouble: Option<String>,
     /// Why writing has stopped, if it has.
@@ -56,18 +78,32 @@ impl Database {
         self.inner.publisher.newest()
     }
 
+    /// Whether this process does the upkeep of its bucket, as [`crate::Config`] says.
+    #[must_use]
+    pub fn does_upkeep(&self) -> bool {
+        self.inner.config.compactor
+    }
+
     /// How the database stands.
     #[must_use]
     pub fn status(&self) -> Status {
         let inner = &self.inner;
         let (catalog, segments) = (inner.log.catalog(), inner.log.segments());
         let manifest = inner.publisher.newest();
+        let (accounts, now) = (&inner.tools.accounts, inner.config.clock.now());
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let bytes_of = |kind: FileKind| {
+            let files = manifest.files.iter().filter(|file| file.kind == kind);
+            files.map(|file| file.bytes).sum()
+        };
+        let leased = accounts.oldest_leased().unwrap_or(u64::MAX);
+        let held = manifest.removed.iter().filter(|removed| removed.since > leased);
         Status {
             database: inner.id,
             bucket: inner.bucket.to_string(),
             tip: inner.log.tip(),
             sealed: manifest.sealed,
-            now: inner.config.clock.now(),
+            now,
             tables: catalog.live().count(),
             protected_tables: catalog.live().filter(|t| t.open_protection().is_some()).count(),
             segments: segments.len(),
@@ -76,6 +112,16 @@ impl Database {
             epoch: manifest.epoch,
             history_files: manifest.files.len(),
             history_bytes: manifest.files.iter().map(|file| file.bytes).sum(),
+            delta_bytes: bytes_of(FileKind::Delta),
+            base_bytes: bytes_of(FileKind::Base),
+            removed_bytes: manifest.removed.iter().map(|removed| removed.bytes).sum(),
+            leased_bytes: held.map(|removed| removed.bytes).sum(),
+            orphan_bytes: read(&accounts.orphan_bytes),
+            swept_bytes: read(&accounts.swept_bytes),
+            sealed_bytes: read(&accounts.sealed_bytes),
+            uploaded_bytes: self.traffic().bytes_written,
+            job: accounts.job(),
+            horizon_held_by: crate::upkeep::held_back(&manifest, now),
             trouble: inner.background.trouble(),
             halted: inner.health.halted().map(str::to_owned),
         }

@@ -7,47 +7,37 @@ use foldback_log_tier::{KeyRange, Seq};
 use super::PlanInputs;
 use crate::{Error, Result};
 
-/// Splits the selection into ranges, ascending, each with the newest base that covers it; a range
-/// has none if the table was empty when its history began.
-pub(super) fn cover<'a>(
-    inputs: &PlanInputs<'a>,
-) -> Result<Vec<(KeyRange, Option<&'a HistoryEntry>)>> {
-    let mut bases: Vec<_> = inputs
-        .manifest
-        .files
-        .iter()
-        .filter(|file| file.kind == FileKind::Base)
-        .filter(|file| (inputs.history_first..=inputs.target.seq).contains(&file.last.seq))
-        .filter_map(|file| {
-            let scope = file.scope.as_ref().filter(|scope| scope.table == inputs.table)?;
-            Some((file, &scope.keys))
-        })
-        .collect();
-    bases.sort_by_key(|(file, _)| std::cmp::Reverse(file.last.seq));
+/// A range of the selection: its keys, and what its state is built on.
+pub(super) struct Ground<'a> {
+    pub(super) keys: KeyRange,
+    /// The newest base at or below the target; none if the keys were absent at `floor`.
+    pub(super) base: Option<&'a HistoryEntry>,
+    /// Events at or below are in the base, or are not of this history.
+    pub(super) floor: Seq,
+}
 
-    let mut bare = inputs.selection.as_ranges().to_vec();
-    let mut covered = Vec::new();
-    for (base, keys) in bases {
-        let mut still_bare = Vec::new();
-        for range in bare {
-            let shared = range.intersection(keys);
-            if shared.is_empty() {
-                still_bare.push(range);
-                continue;
-            }
-            still_bare.extend(remainders(&range, &shared));
-            covered.push((shared, Some(base)));
-        }
-        bare = still_bare;
-    }
-    if !inputs.starts_empty && !bare.is_empty() {
+/// Splits the selection into ranges, ascending, each with the newest base that covers it; a range
+/// has none if the table was empty when its history began, and has not been folded yet.
+pub(super) fn cover<'a>(inputs: &PlanInputs<'a>) -> Result<Vec<Ground<'a>>> {
+    let in_time = inputs.history_first..=inputs.target.seq;
+    let bases = inputs.manifest.files.iter().filter(|file| file.is_base_of(inputs.table));
+    let bases = bases.filter(|file| in_time.contains(&file.last.seq));
+    let found = foldback_compactor::cover(bases, inputs.selection.as_ranges());
+    if !inputs.starts_empty && !found.bare.is_empty() {
         return Err(no_base(inputs));
     }
-    covered.extend(bare.into_iter().map(|range| (range, None)));
-    covered.sort_by(|(left, _), (right, _)| left.from.cmp(&right.from));
-    let parts = covered.into_iter().flat_map(|(range, base)| {
-        let floor = base.map_or(inputs.history_first, |base| base.last.seq);
-        split_at_deltas(inputs, range, floor).into_iter().map(move |part| (part, base))
+    let empty_since = inputs.earliest.unwrap_or(inputs.history_first);
+    let bare = found.bare.into_iter().map(|keys| (keys, None, empty_since));
+    let mut ranges: Vec<_> = found
+        .covered
+        .into_iter()
+        .map(|(keys, base)| (keys, Some(base), base.holds_to().seq.min(inputs.target.seq)))
+        .chain(bare)
+        .collect();
+    ranges.sort_by(|(left, ..), (right, ..)| left.from.cmp(&right.from));
+    let parts = ranges.into_iter().flat_map(|(range, base, floor)| {
+        let parts = split_at_deltas(inputs, range, floor).into_iter();
+        parts.map(move |keys| Ground { keys, base, floor })
     });
     Ok(parts.collect())
 }
@@ -83,14 +73,4 @@ fn no_base(inputs: &PlanInputs<'_>) -> Error {
          base from then on holds all of those asked for; nothing was changed",
         inputs.table_name, inputs.target.seq, inputs.history_first,
     ))
-}
-
-/// What is left of `range`, below and above, without `shared`, which lies within it.
-fn remainders(range: &KeyRange, shared: &KeyRange) -> impl Iterator<Item = KeyRange> {
-    let below = KeyRange { from: range.from.clone(), until: Some(shared.from.clone()) };
-    let above = shared
-        .until
-        .as_ref()
-        .map(|until| KeyRange { from: until.clone(), until: range.until.clone() });
-    [Some(below), above].into_iter().flatten().filter(|range| !range.is_empty())
 }

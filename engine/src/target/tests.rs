@@ -1,7 +1,11 @@
 //! Windows, from what the catalog promises and what the bucket holds.
 
+use foldback_log_tier::history::FileKind;
+use foldback_log_tier::manifest::{Floor, HistoryEntry, Scope};
+use foldback_log_tier::{DatabaseId, KeyRange, TableId};
+
 use super::*;
-use crate::Retention;
+use crate::{ProtectionInterval, Retention};
 
 const TABLE: TableId = TableId(3);
 
@@ -24,11 +28,42 @@ fn record(protection: &[ProtectionInterval]) -> TableRecord {
     }
 }
 
+/// A file without rows: where windows begin and end does not hang on them.
+fn file(kind: FileKind, first: Commit, last: Commit) -> HistoryEntry {
+    let scope = Scope { table: TABLE, keys: KeyRange::all() };
+    HistoryEntry {
+        name: format!("{kind} {} {}", first.seq, last.seq),
+        kind,
+        first,
+        last,
+        until: None,
+        scope: (kind == FileKind::Base).then_some(scope),
+        bytes: 100,
+        rows: 0,
+        blake3: String::new(),
+        tail_offset: 0,
+        tail_blake3: String::new(),
+        tables: Vec::new(),
+    }
+}
+
+/// A manifest that is sealed up to `#40`, with one delta from `#1` on, and these bases.
+fn manifest(bases: &[Commit]) -> Manifest {
+    let mut manifest = Manifest::empty(DatabaseId::random());
+    manifest.sealed = commit(40, 3_500);
+    manifest.files.push(file(FileKind::Delta, commit(1, 0), manifest.sealed));
+    manifest.files.extend(bases.iter().map(|base| file(FileKind::Base, *base, *base)));
+    manifest
+}
+
 /// The windows at tip `#50`, at the instant 5,000, with these bases, as
 /// `earliest..latest #first..last`, and a `+` where they are open.
 fn check(protection: &[ProtectionInterval], bases: &[Commit], expected: &[&str]) {
-    let bases = |table| if table == TABLE { bases.to_vec() } else { Vec::new() };
-    let found = windows(&record(protection), bases, commit(50, 4_000), Timestamp(5_000));
+    check_of(protection, &manifest(bases), expected);
+}
+
+fn check_of(protection: &[ProtectionInterval], manifest: &Manifest, expected: &[&str]) {
+    let found = windows(&record(protection), manifest, commit(50, 4_000), Timestamp(5_000));
     let shown = |window: &Window| {
         let Window { earliest, latest, first, last, open } = window;
         let open = if *open { "+" } else { "" };
@@ -73,37 +108,34 @@ fn intervals_keep_their_gap() {
 }
 
 #[test]
-fn a_window_reaches_no_further_back_than_its_retention() {
-    let with = |micros: i64, last: Option<Commit>| {
-        let retention = Retention::Secs(1);
-        let first = commit(10, micros);
-        ProtectionInterval { retention, ..interval(first, last, true) }
-    };
-    let second = 1_000_000;
-    let of = |protection: &[ProtectionInterval], now: i64| {
-        let found = windows(&record(protection), |_| Vec::new(), commit(50, 4_000), Timestamp(now));
-        found.iter().map(|window| (window.earliest.0, window.latest.0)).collect::<Vec<_>>()
-    };
-    assert_eq!(of(&[with(1_000, None)], 5_000), [(1_000, 5_000)]);
-    assert_eq!(of(&[with(1_000, None)], second + 1_500), [(1_500, second + 1_500)]);
-    let ended = with(1_000, Some(commit(20, 2_000)));
-    assert_eq!(of(&[ended], second + 1_999), [(1_999, 1_999)]);
-    assert_eq!(of(&[ended], second + 2_000), []);
-    // An open window is never empty, even if the clock has leapt over all of it.
-    assert_eq!(of(&[with(1_000, None)], 99 * second), [(98 * second, 99 * second)]);
+fn a_window_begins_where_what_is_kept_begins() {
+    let open = interval(commit(10, 1_000), None, true);
+    let mut kept = manifest(&[commit(20, 2_000)]);
+    kept.floors.push(Floor { table: TABLE, interval: Seq(10), earliest: commit(20, 2_000) });
+    check_of(&[open], &kept, &["2000..5000 #20..50+"]);
+    // Deltas below it may go, and the window stays; those above may not.
+    kept.files[0].first = commit(21, 2_100);
+    check_of(&[open], &kept, &["2000..5000 #20..50+"]);
+    kept.files[0].first = commit(22, 2_200);
+    check_of(&[open], &kept, &[]);
+    kept.files.push(file(FileKind::Base, commit(30, 3_000), commit(30, 3_000)));
+    check_of(&[open], &kept, &["3000..5000 #30..50+"]);
+    // An interval that has expired as a whole is no window.
+    let ended = interval(commit(10, 1_000), Some(commit(20, 2_000)), true);
+    check_of(&[ended, interval(commit(21, 2_100), None, true)], &kept, &["2100..5000 #21..50+"]);
 }
 
 #[test]
 fn latest_is_no_earlier_than_the_last_commit() {
     let open = interval(commit(10, 1_000), None, true);
-    let found = windows(&record(&[open]), |_| Vec::new(), commit(50, 4_000), Timestamp(10));
+    let found = windows(&record(&[open]), &manifest(&[]), commit(50, 4_000), Timestamp(10));
     assert_eq!(found[0].latest, Timestamp(4_000));
 }
 
 #[test]
 fn a_window_contains_both_its_ends() {
     let ended = interval(commit(10, 1_000), Some(commit(20, 2_000)), true);
-    let found = windows(&record(&[ended]), |_| Vec::new(), commit(50, 4_000), Timestamp(5_000));
+    let found = windows(&record(&[ended]), &manifest(&[]), commit(50, 4_000), Timestamp(5_000));
     let inside: Vec<u64> = (0..60).filter(|seq| found[0].contains(Seq(*seq))).collect();
     assert_eq!(inside, (10..20).collect::<Vec<_>>());
 }

@@ -8,8 +8,14 @@ use foldback::{
 use crate::support::{State, planned_rows};
 
 /// So eager that a few hundred small commits are merged and folded many times.
-const EAGER: Policy =
-    Policy { fold_ratio: 1.0, fold_bytes_min: 1, merge_fanout: 3, file_bytes_target: 16 * 1024 };
+const EAGER: Policy = Policy {
+    fold_ratio: 1.0,
+    fold_bytes_min: 1,
+    fold_files_max: 64,
+    merge_fanout: 3,
+    file_bytes_target: 16 * 1024,
+    grace_micros: 900_000_000,
+};
 
 fn open(directory: &std::path::Path, policy: Policy) -> Database {
     let mut config = Config::new(directory);

@@ -1,4 +1,4 @@
-//! The rows of one row group, decoded and checked.
+//! Rows of one row group, decoded and checked.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int64Type, TimestampMicrosecondType};
@@ -13,9 +13,10 @@ use crate::history::schema::{
 use crate::history::{FileKind, HistoryIdentity, RowGroupEntry};
 use crate::{EventRow, Seq, TableId, Timestamp};
 
-/// The rows of one row group, in (table, key, seq descending) order. Cheap to clone.
+/// Rows of one row group, all or a portion of them, in (table, key, seq descending) order. Cheap to
+/// clone.
 ///
-/// They hold the row group's memory, and so does every key and value that is taken out as
+/// They hold the memory of all of them, and so does every key and value that is taken out as
 /// [`Bytes`].
 #[derive(Clone, Debug)]
 pub struct RowGroupRows {
@@ -24,6 +25,19 @@ pub struct RowGroupRows {
     seqs: Int64Array,
     timestamps: TimestampMicrosecondArray,
     values: BinaryColumn,
+    ends_row_group: bool,
+}
+
+/// What a portion of rows has to agree with.
+pub(super) struct PortionPlace<'a> {
+    pub(super) group: &'a RowGroupEntry,
+    pub(super) identity: &'a HistoryIdentity,
+    /// How many rows it has to have.
+    pub(super) rows: u64,
+    /// The row before, if it is not the first portion of its row group.
+    pub(super) previous: Option<(&'a [u8], Seq)>,
+    /// Whether no row of the row group comes after.
+    pub(super) is_last: bool,
 }
 
 /// A column of byte strings whose memory can be handed out.
@@ -44,16 +58,16 @@ impl AsRef<[u8]> for SharedBuffer {
 }
 
 impl RowGroupRows {
-    /// Takes what parquet decoded, or says why it can't be the rows of `group`.
-    pub(crate) fn from_batch(
+    /// Takes what parquet decoded, or says why it can't be the rows of `place`.
+    pub(super) fn from_batch(
         batch: Option<&RecordBatch>,
-        group: &RowGroupEntry,
-        identity: &HistoryIdentity,
+        place: &PortionPlace<'_>,
     ) -> Result<Self, String> {
-        let batch = batch.ok_or("it decodes to no rows")?;
-        if u64::try_from(batch.num_rows()) != Ok(group.rows) {
-            return Err(format!("{} rows came of {}", batch.num_rows(), group.rows));
+        let batch = batch.ok_or("it decodes to no rows, or too few")?;
+        if u64::try_from(batch.num_rows()) != Ok(place.rows) {
+            return Err(format!("{} rows came of {}", batch.num_rows(), place.rows));
         }
+        let group = place.group;
         let column = |position| batch.column(position);
         let not_ours = "it decodes to other columns";
         let tables = column(COLUMN_TABLE).as_primitive_opt::<Int64Type>().ok_or(not_ours)?;
@@ -67,6 +81,7 @@ impl RowGroupRows {
             seqs: column(COLUMN_SEQ).as_primitive_opt::<Int64Type>().ok_or(not_ours)?.clone(),
             timestamps: timestamps.ok_or(not_ours)?.clone(),
             values: BinaryColumn::new(values),
+            ends_row_group: place.is_last,
         };
         if !tables.values().iter().all(|table| u64::try_from(*table) == Ok(group.table.0)) {
             return Err("a row is of another table".to_string());
@@ -75,7 +90,7 @@ impl RowGroupRows {
         if !(0..rows.len()).all(|row| ops.value(row) == op_of(row)) {
             return Err("a put lacks its value, or a delete has one".to_string());
         }
-        rows.verify(group, identity)?;
+        rows.verify(place)?;
         Ok(rows)
     }
 
@@ -89,6 +104,12 @@ impl RowGroupRows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether the last row is the last of its row group.
+    #[must_use]
+    pub fn ends_row_group(&self) -> bool {
+        self.ends_row_group
     }
 
     /// The table of all rows.
@@ -149,21 +170,27 @@ impl RowGroupRows {
     }
 
     /// Whether the rows are in order, and keep to what footer and manifest say of them.
-    fn verify(&self, group: &RowGroupEntry, identity: &HistoryIdentity) -> Result<(), String> {
+    fn verify(&self, place: &PortionPlace<'_>) -> Result<(), String> {
+        let PortionPlace { group, identity, previous, is_last, .. } = place;
         let base = identity.kind == FileKind::Base;
-        let ascending = (1..self.len()).all(|row| {
-            let by_key = self.key(row - 1).cmp(self.key(row));
-            by_key.then(self.seq(row).cmp(&self.seq(row - 1))).is_lt() && (!base || by_key.is_lt())
-        });
-        if !ascending {
+        let at = |row: usize| (self.key(row), self.seq(row));
+        let follows = |(left, left_seq): (&[u8], Seq), (right, right_seq): (&[u8], Seq)| {
+            let by_key = left.cmp(right);
+            by_key.then(right_seq.cmp(&left_seq)).is_lt() && (!base || by_key.is_lt())
+        };
+        let goes_on = previous.is_none_or(|previous| follows(previous, at(0)));
+        if !goes_on || !(1..self.len()).all(|row| follows(at(row - 1), at(row))) {
             return Err("its rows are not in order".to_string());
         }
         let seq_min = if base { Seq::ZERO } else { identity.first.seq };
         let seqs = group.seq_min.max(seq_min)..=group.seq_max.min(identity.last.seq);
         let seq_fits = |seq: &i64| u64::try_from(*seq).is_ok_and(|seq| seqs.contains(&Seq(seq)));
         let timestamps = group.timestamp_min.0..=group.timestamp_max.0;
-        let bounded = self.key(0) == group.key_min.as_ref()
-            && self.key(self.len() - 1) == group.key_max.as_ref()
+        // What lies between the first and the last key is bounded by the order of rows.
+        let first_fits = previous.is_some() || self.key(0) == group.key_min.as_ref();
+        let last_fits = !is_last || self.key(self.len() - 1) == group.key_max.as_ref();
+        let bounded = first_fits
+            && last_fits
             && self.seqs.values().iter().all(seq_fits)
             && self.timestamps.values().iter().all(|timestamp| timestamps.contains(timestamp));
         if !bounded {

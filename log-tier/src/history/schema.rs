@@ -16,8 +16,8 @@ use crate::Error;
 pub const FORMAT_VERSION: u32 = 1;
 
 /// A row group is closed before its rows, uncompressed, would pass this many bytes. One row may be
-/// larger alone.
-pub const ROW_GROUP_BYTES_MAX: usize = 8 << 20;
+/// larger alone. A merge holds one or two decoded row groups of each of its sources.
+pub const ROW_GROUP_BYTES_MAX: usize = 2 << 20;
 
 /// Greatest number of row groups in a file: Parquet numbers them in 16 signed bits.
 pub const ROW_GROUPS_MAX: usize = i16::MAX.unsigned_abs() as usize;

@@ -4,18 +4,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
 use crate::history::HistoryIdentity;
+use crate::history::chunk_pages::FetchedRowGroup;
 use crate::history::commits::CommitIndex;
 use crate::history::decode::decode;
 use crate::history::identity::{FooterFacts, Section};
 use crate::history::pages::{
     CHECKSUM_BYTES, Page, page_lengths, pages_are_contiguous, verify_pages,
 };
+use crate::history::portions::RowGroupPortions;
 use crate::history::row_group::{RowGroupEntry, row_group_entries, table_entries};
 use crate::history::rows::RowGroupRows;
 use crate::history::schema::{arrow_schema, parquet_schema};
@@ -32,7 +32,9 @@ pub struct HistoryTail {
     name: String,
     object_bytes: u64,
     facts: FooterFacts,
-    metadata: ArrowReaderMetadata,
+    metadata: Arc<ParquetMetaData>,
+    /// How columns are decoded.
+    levels: FieldLevels,
     row_groups: Vec<RowGroupEntry>,
     /// The pages of each row group.
     pages: Vec<Vec<Page>>,
@@ -61,11 +63,13 @@ impl HistoryTail {
         let row_groups = row_group_entries(&metadata).map_err(corrupt)?;
         verify_row_groups(entry, &row_groups, &facts).map_err(corrupt)?;
         let pages = read_pages(&metadata, &facts.page_checksums, &window.bytes).map_err(corrupt)?;
-        let options = ArrowReaderOptions::new().with_schema(arrow_schema());
-        let metadata = decode(&entry.name, offset, || {
-            ArrowReaderMetadata::try_new(Arc::new(metadata), options)
+        let levels = decode(&entry.name, offset, || {
+            let schema = metadata.file_metadata().schema_descr();
+            let fields = Some(arrow_schema().fields().clone());
+            parquet_to_arrow_field_levels(schema, ProjectionMask::all(), fields.as_ref())
         })?;
-        Ok(Self { name: entry.name.clone(), object_bytes, facts, metadata, row_groups, pages })
+        let (name, metadata) = (entry.name.clone(), Arc::new(metadata));
+        Ok(Self { name, object_bytes, facts, metadata, levels, row_groups, pages })
     }
 
     /// What the file says of itself. A caller compares the database with its own.
@@ -90,20 +94,36 @@ impl HistoryTail {
     ///
     /// When there is no row group `index`.
     pub fn decode_row_group(&self, index: u32, bytes: Bytes) -> Result<RowGroupRows> {
+        let mut portions = self.row_group_portions(index, bytes, usize::MAX)?;
+        portions.next().expect("a row group has rows")
+    }
+
+    /// As [`Self::decode_row_group`], in portions of about `portion_bytes` of rows, of which each
+    /// is decoded when it is asked for. All bytes are verified at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode_row_group`]; what can't be decoded, or is not in order, is an error of its
+    /// portion.
+    ///
+    /// # Panics
+    ///
+    /// When there is no row group `index`.
+    pub fn row_group_portions(
+        &self,
+        index: u32,
+        bytes: Bytes,
+        portion_bytes: usize,
+    ) -> Result<RowGroupPortions> {
         let position = usize::try_from(index).expect("memory has at least 32 bits");
         let group = &self.row_groups[position];
         verify_pages(&self.name, group.offset, &bytes, &self.pages[position])?;
         let window = FileWindow { object_bytes: self.object_bytes, offset: group.offset, bytes };
-        let rows = usize::try_from(group.rows)
-            .map_err(|_| Error::corrupt(&self.name, group.offset, "too many rows for memory"))?;
-        let builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(window, self.metadata.clone())
-                .with_row_groups(vec![position])
-                .with_batch_size(rows);
-        let batch =
-            decode(&self.name, group.offset, || Ok(builder.build()?.next().transpose()?))?;
-        RowGroupRows::from_batch(batch.as_ref(), group, &self.facts.identity)
-            .map_err(|reason| Error::corrupt(&self.name, group.offset, reason))
+        let metadata = Arc::clone(&self.metadata);
+        let fetched =
+            decode(&self.name, group.offset, || FetchedRowGroup::new(window, metadata, position))?;
+        let of_file = (self.name.as_str(), &self.facts.identity);
+        RowGroupPortions::new((&fetched, &self.levels), of_file, group, portion_bytes)
     }
 
     /// Where the commit index lies; a base has none.

@@ -74,7 +74,11 @@ fn read(object: &HistoryObject) -> Result<Rows> {
     let tail = read_tail(object)?;
     let mut rows = Rows::new();
     for group in tail.row_groups() {
-        let decoded = tail.decode_row_group(group.index, slice(&object.body, group.range()))?;
+        let bytes = slice(&object.body, group.range());
+        for portion_bytes in [0, 100, 1 << 16] {
+            read_portions(&tail, group, &bytes, portion_bytes)?;
+        }
+        let decoded = tail.decode_row_group(group.index, bytes)?;
         for (at, row) in decoded.iter().enumerate() {
             assert_eq!(row.timestamp, timestamp_of(row.seq));
             assert_eq!(decoded.key_bytes(at), row.key);
@@ -88,6 +92,29 @@ fn read(object: &HistoryObject) -> Result<Rows> {
         assert_eq!(Some(commits), commits_of(tail.identity()));
     }
     Ok(rows)
+}
+
+/// Reads a row group in portions; they hold the same rows as when it is read at once.
+fn read_portions(
+    tail: &HistoryTail,
+    group: &RowGroupEntry,
+    bytes: &Bytes,
+    portion_bytes: usize,
+) -> Result<()> {
+    let whole = tail.decode_row_group(group.index, bytes.clone())?;
+    assert!(whole.ends_row_group());
+    let mut portions = tail.row_group_portions(group.index, bytes.clone(), portion_bytes)?;
+    let mut at = 0;
+    while let Some(portion) = portions.next().transpose()? {
+        assert!(portion_bytes > 0 || portion.len() == 1, "a row is the least that is decoded");
+        for row in portion.iter() {
+            assert_eq!(row, whole.row(at));
+            at += 1;
+        }
+        assert_eq!(portion.ends_row_group(), at == whole.len());
+    }
+    assert_eq!(at, whole.len());
+    Ok(())
 }
 
 /// Bytes that do not compress, the same for the same seed.

@@ -1,4 +1,4 @@
-//! Writes a history file: rows in, a finished object out, one row group in memory unencoded.
+//! Writes a history file: rows in, bytes out as they come, one row group in memory unencoded.
 
 use std::sync::Arc;
 
@@ -20,11 +20,18 @@ use crate::manifest::HistoryEntry;
 use crate::names::{self, HistoryName};
 use crate::{Error, EventRow, Result, Seq, TableId, WriterId};
 
-/// Writes one history file into memory.
+/// From so many bytes on [`HistoryWriter::take_written`] hands out what is written.
+const TAKEN_BYTES_MIN: usize = 1 << 20;
+
+/// Writes one history file. Its bytes can be taken while it is being written; what is not taken
+/// stays in memory.
 pub struct HistoryWriter {
     identity: HistoryIdentity,
-    born: u64,
+    name: String,
     file: SerializedFileWriter<Vec<u8>>,
+    /// How many bytes were taken, and their hash.
+    taken_bytes: u64,
+    hasher: blake3::Hasher,
     encoders: ArrowRowGroupWriterFactory,
     buffered: RowGroupColumns,
     page_checksums: Vec<u8>,
@@ -48,12 +55,17 @@ impl HistoryWriter {
         let HistoryIdentity { kind, first, last, .. } = &identity;
         assert!(first.seq <= last.seq && first.timestamp <= last.timestamp, "first <= last");
         assert!(*kind == FileKind::Delta || first == last, "a base is the state at one commit");
+        let unique = WriterId::random();
         let root = parquet_schema().root_schema_ptr();
         let file = SerializedFileWriter::new(Vec::new(), root, Arc::new(writer_properties()))
             .map_err(encode_error)?;
+        let (kind, first, last) = (*kind, first.seq, last.seq);
+        let name = names::history(HistoryName { kind, first, last, born, unique });
         Ok(Self {
             identity,
-            born,
+            name,
+            taken_bytes: 0,
+            hasher: blake3::Hasher::new(),
             encoders: ArrowRowGroupWriterFactory::new(&file, arrow_schema()),
             file,
             buffered: RowGroupColumns::new(),
@@ -88,8 +100,21 @@ impl HistoryWriter {
         Ok(())
     }
 
-    /// Bytes written so far. Rows of the row group that is still being filled count as they are
-    /// before encoding, so this can go down.
+    /// The name that the object is to have, which no other object has.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All bytes of the object that were written and not yet taken, once they are many; they go
+    /// on where those taken before ended.
+    pub fn take_written(&mut self) -> Option<Bytes> {
+        let is_much = self.file.inner().len() >= TAKEN_BYTES_MIN;
+        is_much.then(|| self.take_all())
+    }
+
+    /// Bytes written so far, taken or not. Rows of the row group that is still being filled count
+    /// as they are before encoding, so this can go down.
     #[must_use]
     pub fn bytes_so_far(&self) -> u64 {
         length_of(self.file.bytes_written()) + length_of(self.buffered.bytes())
@@ -108,7 +133,8 @@ impl HistoryWriter {
         scope.keys.until = Some(until);
     }
 
-    /// Ends the file. A delta needs the index of its commits, and a base has none.
+    /// Ends the file, and hands out the bytes that were not taken. A delta needs the index of its
+    /// commits, and a base has none.
     ///
     /// # Errors
     ///
@@ -133,11 +159,49 @@ impl HistoryWriter {
             self.file.append_key_value_metadata(pair);
         }
         let metadata = self.file.finish().map_err(encode_error)?;
-        let body = Bytes::from(std::mem::take(self.file.inner_mut()));
-        let entry = entry_of(self.identity, self.born, &body, page_checksums.offset, &metadata)?;
+        let rest_offset = self.taken_bytes;
+        let body = self.take_all();
+        let tail_at = usize::try_from(page_checksums.offset - rest_offset);
+        let tail = body.slice(tail_at.expect("the tail is in memory")..);
+        let entry = self.into_entry(page_checksums.offset, &tail, &metadata)?;
         // What is published must be readable: the same checks as those of every later reader.
-        HistoryTail::decode(&entry, tail_of(&body, page_checksums.offset))?;
+        HistoryTail::decode(&entry, tail)?;
         Ok(HistoryObject { body, entry })
+    }
+
+    /// What the manifest is to say of the finished file, all of which was taken.
+    fn into_entry(
+        self,
+        tail_offset: u64,
+        tail: &Bytes,
+        metadata: &ParquetMetaData,
+    ) -> Result<HistoryEntry> {
+        let HistoryIdentity { kind, first, last, scope, .. } = self.identity;
+        let row_groups = row_group_entries(metadata)
+            .map_err(|reason| Error::corrupt(&self.name, tail_offset, reason))?;
+        Ok(HistoryEntry {
+            name: self.name,
+            kind,
+            first,
+            last,
+            until: None,
+            scope,
+            bytes: self.taken_bytes,
+            rows: row_groups.iter().map(|group| group.rows).sum(),
+            blake3: self.hasher.finalize().to_hex().to_string(),
+            tail_offset,
+            tail_blake3: blake3::hash(tail).to_hex().to_string(),
+            tables: table_entries(&row_groups),
+        })
+    }
+
+    /// All bytes that were written and not yet taken. What parquet's writer still buffers is not
+    /// among them.
+    fn take_all(&mut self) -> Bytes {
+        let written = Bytes::from(std::mem::take(self.file.inner_mut()));
+        self.hasher.update(&written);
+        self.taken_bytes += length_of(written.len());
+        written
     }
 
     /// Encodes the buffered rows, writes them, and takes the checksums of their pages.
@@ -149,11 +213,17 @@ impl HistoryWriter {
                  tables, or let each file cover fewer of them"
             )));
         }
-        let start = self.file.bytes_written();
+        // The file's magic may still wait in parquet's buffer.
+        self.flush()?;
+        let start = self.file.inner().len();
         let lengths = self.write_row_group(index).map_err(encode_error)?;
-        self.file.flush().map_err(|error| encode_error(error.into()))?;
+        self.flush()?;
         append_checksums(&mut self.page_checksums, &lengths, &self.file.inner()[start..]);
         Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.flush().map_err(|error| encode_error(error.into()))
     }
 
     /// Encodes and writes the buffered rows as row group `index`; returns its pages' lengths.
@@ -221,39 +291,6 @@ impl HistoryWriter {
             (FileKind::Base, Some(_)) => panic!("a base has no index of commits"),
         }
     }
-}
-
-/// What the manifest is to say of a finished file.
-fn entry_of(
-    identity: HistoryIdentity,
-    born: u64,
-    body: &Bytes,
-    tail_offset: u64,
-    metadata: &ParquetMetaData,
-) -> Result<HistoryEntry> {
-    let HistoryIdentity { kind, first, last, scope, .. } = identity;
-    let unique = WriterId::random();
-    let name = HistoryName { kind, first: first.seq, last: last.seq, born, unique };
-    let name = names::history(name);
-    let row_groups =
-        row_group_entries(metadata).map_err(|reason| Error::corrupt(&name, tail_offset, reason))?;
-    Ok(HistoryEntry {
-        name,
-        kind,
-        first,
-        last,
-        scope,
-        bytes: length_of(body.len()),
-        rows: row_groups.iter().map(|group| group.rows).sum(),
-        blake3: blake3::hash(body).to_hex().to_string(),
-        tail_offset,
-        tail_blake3: blake3::hash(&tail_of(body, tail_offset)).to_hex().to_string(),
-        tables: table_entries(&row_groups),
-    })
-}
-
-fn tail_of(body: &Bytes, tail_offset: u64) -> Bytes {
-    body.slice(usize::try_from(tail_offset).expect("the body is in memory")..)
 }
 
 fn length_of(bytes: usize) -> u64 {

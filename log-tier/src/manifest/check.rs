@@ -28,7 +28,7 @@ impl Manifest {
         for file in &self.files {
             let HistoryEntry { name, .. } = file;
             file.check().map_err(|reason| format!("of {name}: {reason}"))?;
-            check_order(file.last, self.sealed)
+            check_order(file.holds_to(), self.sealed)
                 .map_err(|reason| format!("of {name} and what is sealed: {reason}"))?;
             expect(names_seen.insert(name), || format!("{name} is listed twice"))?;
         }
@@ -105,6 +105,10 @@ impl HistoryEntry {
         expect(self.kind == FileKind::Delta || self.first == self.last, || {
             "a base has the state at one commit, so its first must be its last".to_owned()
         })?;
+        expect(self.kind == FileKind::Base || self.until.is_none(), || {
+            "only a base can be known to hold for longer".to_owned()
+        })?;
+        check_order(self.last, self.holds_to())?;
         check_hash(&self.blake3)?;
         check_hash(&self.tail_blake3)?;
         expect(self.tail_offset < self.bytes, || {

@@ -45,6 +45,7 @@ fn file(kind: FileKind, first: u64, last: u64) -> HistoryEntry {
         kind,
         first,
         last,
+        until: None,
         scope: None,
         bytes: 1_000,
         rows: 4,

@@ -16,6 +16,7 @@ use object_store::{
 };
 
 mod gate;
+mod held;
 mod orders;
 mod times;
 mod upload;
@@ -23,6 +24,7 @@ mod upload;
 pub use times::ManualStoreTimes;
 
 use gate::CallGate;
+use held::HeldBytes;
 use upload::FaultyUpload;
 
 /// The calls that can be made to fail.
@@ -68,13 +70,14 @@ pub type BeforeEach = Arc<dyn Fn(StoreCall, &str) + Send + Sync>;
 pub struct FaultyStore {
     inner: Arc<dyn ObjectStore>,
     gate: Arc<CallGate>,
+    held: Arc<HeldBytes>,
 }
 
 impl FaultyStore {
     /// A store that passes everything on to `inner` until it is told to fail.
     #[must_use]
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, gate: Arc::default() }
+        Self { inner, gate: Arc::default(), held: Arc::default() }
     }
 
     /// A store in memory that does as it should until it is told to fail.
@@ -86,7 +89,8 @@ impl FaultyStore {
     /// As [`Self::new`], with objects last modified when `times` says so.
     #[must_use]
     pub fn with_times(inner: Arc<dyn ObjectStore>, times: ManualStoreTimes) -> Self {
-        Self { inner, gate: Arc::new(CallGate::with_times(times)) }
+        let gate = Arc::new(CallGate::with_times(times));
+        Self { inner, gate, held: Arc::default() }
     }
 
     /// Adds `faults` to what happens to the coming calls of this kind, one a call.
@@ -126,6 +130,13 @@ impl FaultyStore {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.gate.calls()
+    }
+
+    /// The most bytes of its answers that readers held at once since this was asked last. What a
+    /// file of the operating system answers is not counted.
+    #[must_use]
+    pub fn take_bytes_held_max(&self) -> u64 {
+        self.held.take_most()
     }
 
     /// Lets everything through again.
@@ -176,7 +187,7 @@ impl ObjectStore for FaultyStore {
         let call = if how.head { StoreCall::Head } else { StoreCall::Get };
         let mut answer = self.gate.pass(call, at.as_ref(), self.inner.get_opts(at, how)).await?;
         self.gate.amend(&mut answer.meta);
-        Ok(answer)
+        self.held.count(answer).await
     }
 
     fn delete_stream(

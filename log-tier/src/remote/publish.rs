@@ -6,6 +6,7 @@
 //! a higher number means that this process lost long ago.
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
@@ -112,6 +113,26 @@ impl RemoteLog {
         Ok(numbers)
     }
 
+    /// The highest number of a manifest after `known`, if there is one. It costs the same however
+    /// many manifests there are before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store does not answer.
+    pub async fn newer_manifest(&self, known: u64) -> Result<Option<u64>> {
+        let prefix = ObjectPath::from(names::MANIFEST_PREFIX);
+        let offset = ObjectPath::from(names::manifest(known));
+        let newer: Vec<_> = self
+            .store
+            .list_with_offset(Some(&prefix), &offset)
+            .map_ok(|meta| names::parse_manifest(meta.location.as_ref()))
+            .try_collect()
+            .await
+            .map_err(self.refused("list", names::MANIFEST_PREFIX))?;
+        // A store that knows no offset lists all.
+        Ok(newer.into_iter().flatten().max().filter(|newest| *newest > known))
+    }
+
     /// Creates `manifest`, which must be the newest. Publishing the same bytes again is fine.
     ///
     /// # Errors
@@ -138,7 +159,7 @@ impl RemoteLog {
 
     /// Whether `ours`, which is in the bucket, has the highest number there.
     async fn check_newest(&self, ours: &Manifest) -> Result<()> {
-        if self.list_manifests().await?.pop() <= Some(ours.number) {
+        if self.newer_manifest(ours.number).await?.is_none() {
             return Ok(());
         }
         match self.newest_manifest().await? {

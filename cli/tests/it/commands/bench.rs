@@ -1,4 +1,4 @@
-//! `bench growth`: what it refuses, and how it prints what it measured.
+//! `bench`: what it refuses, and how it prints what it measured.
 
 use crate::workplace::Workplace;
 
@@ -23,4 +23,19 @@ fn the_comparison_is_a_line_for_people_and_a_record_for_scripts() {
     assert!(records[0]["restore_median_micros"].is_u64(), "{}", records[0]);
     assert_eq!(records[2]["growth"], "1x 2x");
     assert!(records[2]["bytes_ratios"].as_str().is_some_and(|text| text.starts_with("1.00 ")));
+}
+
+#[test]
+fn a_compaction_tells_what_a_process_of_its_own_took() {
+    let place = Workplace::new();
+    let small = ["--format", "json", "bench", "compact", "--keys", "500", "--value-bytes", "100"];
+    let bytes = ["--history-bytes", "600000", "--segment-bytes-max", "300000"];
+    let records = place.foldback(&[&small[..], &bytes].concat()).done().records();
+    let [record] = records.try_into().expect("one record");
+    assert!(record["history_bytes"].as_u64().is_some_and(|bytes| bytes >= 600_000), "{record}");
+    assert!(record["jobs"].as_u64().is_some_and(|jobs| jobs > 0), "{record}");
+    assert!(record["uploaded_bytes"].is_u64() && record["compaction_micros"].is_u64(), "{record}");
+    let peak = record["memory_bytes_max"].as_u64();
+    // Less than the memory of a process that holds nothing would be another number.
+    assert!(!cfg!(target_os = "linux") || peak.is_some_and(|bytes| bytes > 1 << 20), "{record}");
 }

@@ -128,7 +128,6 @@ fn a_command_that_needs_a_database_says_so_when_only_a_bucket_is_named() {
         &["table", "create", "new"],
         &["table", "drop", "main"],
         &["seal"],
-        &["compact"],
         &["recover"],
     ] {
         bucket(&place, command).refused(2, &says);

@@ -23,12 +23,14 @@ fn noise(seed: u64) -> String {
     text
 }
 
-/// Puts enough for a fold, seals, and gives the commit at which the base stands then.
+/// Puts enough for a fold, seals it, has it folded, and gives the commit at which the base stands
+/// then.
 fn fold(place: &Workplace) -> u64 {
     for number in 0..PUTS {
         place.db(&["put", "main", &format!("key/{}", number % 20), &noise(number)]).done();
     }
     place.db(&["seal"]).done();
+    place.db(&["compact"]).done();
     let files = place.db_json(&["plan", "main", "--latest", "--files"]).done().records();
     let base = files.iter().find(|file| file["kind"] == "base").expect("it was folded");
     base["last_seq"].as_u64().expect("a seq")

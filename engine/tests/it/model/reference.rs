@@ -176,15 +176,43 @@ impl Model {
         !table.intervals.is_empty()
     }
 
-    /// The windows that a table must advertise.
-    pub(super) fn windows(&self, table: &ModelTable) -> Vec<Window> {
-        let (tip, now) = (self.tip(), self.now());
+    /// Whether a table gives up what is older than some horizon.
+    pub(super) fn gives_up(table: &ModelTable) -> bool {
+        table.intervals.iter().any(|interval| interval.retention != Retention::Forever)
+    }
+
+    /// Holds the windows that a table advertises to what was promised: no instant after the horizon
+    /// is missing, and none is there that never was protected.
+    pub(super) fn check_windows(&self, table: &ModelTable, found: &[Window]) {
+        let mut promised = self.promised(table).into_iter().peekable();
+        for window in found {
+            let of_it = |interval: &&Interval| interval.first.seq <= window.first;
+            let interval = table.intervals.iter().rfind(of_it).expect("it was protected");
+            assert!(interval.first.timestamp <= window.earliest, "{window:?}");
+            let (latest, last) = self.end_of(interval);
+            let open = interval.last.is_none();
+            assert_eq!((window.latest, window.last, window.open), (latest, last, open));
+            let is_it = |promise: &Window| promise.last == window.last;
+            if let Some(promise) = promised.next_if(is_it) {
+                assert!(window.earliest <= promise.earliest, "{window:?} for {promise:?}");
+            }
+        }
+        assert_eq!(promised.next(), None, "a window is missing among {found:?}");
+    }
+
+    fn end_of(&self, interval: &Interval) -> (Timestamp, Seq) {
+        match interval.last {
+            None => (self.now(), self.tip().seq),
+            Some(end) => (Timestamp(end.timestamp.0 - 1), end.seq.prev()),
+        }
+    }
+
+    /// The windows that a table must advertise at least.
+    fn promised(&self, table: &ModelTable) -> Vec<Window> {
+        let now = self.now();
         let mut windows = Vec::new();
         for interval in &table.intervals {
-            let (latest, last) = match interval.last {
-                None => (now, tip.seq),
-                Some(end) => (Timestamp(end.timestamp.0 - 1), end.seq.prev()),
-            };
+            let (latest, last) = self.end_of(interval);
             let earliest = interval.first.timestamp.max(horizon(interval.retention, now));
             // A window that ended before it had lasted a microsecond holds no instant.
             if interval.last.is_none() || earliest <= latest {
@@ -197,7 +225,7 @@ impl Model {
 
     /// What a target comes to. An instant that was asked for is closed: what commits later is
     /// stamped later.
-    pub(super) fn resolve(&mut self, name: &str, target: Target) -> Answer {
+    pub(super) fn resolve(&mut self, name: &str, target: Target, windows: &[Window]) -> Answer {
         let instant = match target {
             Target::At(at) => Some(at),
             Target::Before(before) => Some(before.saturating_add_micros(-1)),
@@ -214,10 +242,15 @@ impl Model {
         if let Some(at) = instant {
             self.floor = self.floor.max(at.saturating_add_micros(1));
         }
-        self.resolve_known(name, target, instant)
+        self.resolve_known(target, instant, windows)
     }
 
-    fn resolve_known(&self, name: &str, target: Target, instant: Option<Timestamp>) -> Answer {
+    fn resolve_known(
+        &self,
+        target: Target,
+        instant: Option<Timestamp>,
+        windows: &[Window],
+    ) -> Answer {
         let commit = match (target, instant) {
             (Target::Seq(seq), _) => self.commits.iter().find(|commit| commit.seq == seq),
             (_, Some(at)) => self.commits.iter().rfind(|commit| commit.timestamp <= at),
@@ -228,7 +261,6 @@ impl Model {
         // The state of a commit lasts from its own instant up to the next commit's.
         let ends = next.map_or(Timestamp::MAX, |next| Timestamp(next.timestamp.0 - 1));
         let reaches = instant.unwrap_or(ends.max(commit.timestamp));
-        let windows = self.windows(self.live(name).expect("it is live"));
         let holds = |window: &Window| {
             window.first <= commit.seq && commit.seq <= window.last && window.earliest <= reaches
         };

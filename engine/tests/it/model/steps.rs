@@ -134,6 +134,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             fold_bytes_min: 1,
             merge_fanout,
             file_bytes_target,
+            ..Policy::default()
         },
     );
     prop_oneof![3 => eager, 1 => Just(Policy::default())]

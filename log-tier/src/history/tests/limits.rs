@@ -19,7 +19,7 @@ fn push_all(identity: HistoryIdentity, rows: &[EventRow<'_>]) {
 
 #[test]
 fn large_tables_are_cut_and_values_can_be_huge() {
-    let value = |seed| Some(noise(seed, (2 << 20) - 100));
+    let value = |seed| Some(noise(seed, ROW_GROUP_BYTES_MAX / 4 - 100));
     let mut rows: Rows = (0..9)
         .map(|seed| ((1, vec![0, u8::try_from(seed).expect("few")], Reverse(5)), value(seed)))
         .collect();
@@ -35,7 +35,7 @@ fn large_tables_are_cut_and_values_can_be_huge() {
 #[test]
 fn events_of_one_key_can_span_row_groups() {
     let rows: Rows = (1..=12)
-        .map(|seq| ((1, b"key".to_vec(), Reverse(seq)), Some(noise(seq, 1 << 20))))
+        .map(|seq| ((1, b"key".to_vec(), Reverse(seq)), Some(noise(seq, ROW_GROUP_BYTES_MAX / 8))))
         .collect();
     let object = write(&delta(1, 12), &rows).expect("the rows are in order");
     let tail = read_tail(&object).expect("it is undamaged");

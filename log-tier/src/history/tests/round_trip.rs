@@ -136,3 +136,41 @@ fn the_same_rows_make_the_same_bytes() {
     assert_eq!(once.body, again.body);
     assert_ne!(once.entry.name, again.entry.name);
 }
+
+/// Writes a file of these rows, taking what is written after every row: what was taken, and the
+/// rest.
+fn write_taking(identity: &HistoryIdentity, rows: &Rows) -> (Vec<Bytes>, HistoryObject) {
+    let mut writer = HistoryWriter::new(identity.clone(), 0).expect("parquet takes our schema");
+    let name = writer.name().to_owned();
+    let mut taken = Vec::new();
+    for ((table, key, Reverse(seq)), value) in rows {
+        let (table, seq) = (TableId(*table), Seq(*seq));
+        let (timestamp, value) = (timestamp_of(seq), value.as_deref());
+        writer.push(EventRow { table, key, seq, timestamp, value }).expect("rows are in order");
+        taken.extend(writer.take_written());
+    }
+    let rest = writer.finish(commits_of(identity).as_ref()).expect("it is whole");
+    assert_eq!(rest.entry.name, name);
+    (taken, rest)
+}
+
+#[test]
+fn what_is_taken_while_writing_is_the_file() {
+    let rows: Rows = (0..12)
+        .map(|seed| ((1 + seed / 9, vec![0, u8::try_from(seed).expect("few")], Reverse(5)), seed))
+        .map(|(position, seed)| (position, Some(noise(seed, ROW_GROUP_BYTES_MAX / 3))))
+        .collect();
+    for (identity, takes_min) in [(delta(5, 6), 3), (base(5), 3)] {
+        let (taken, rest) = write_taking(&identity, &rows);
+        assert!(taken.len() >= takes_min, "it came in {} pieces", taken.len());
+        assert!(taken.iter().all(|piece| piece.len() < 2 * ROW_GROUP_BYTES_MAX));
+        let body: Vec<u8> = taken.iter().chain([&rest.body]).flatten().copied().collect();
+        let joined = HistoryObject { body: body.into(), entry: rest.entry };
+        assert_eq!(read(&joined).expect("it is undamaged"), rows);
+        let whole = write(&identity, &rows).expect("the rows are in order");
+        assert!(joined.body == whole.body, "the same rows are other bytes");
+        let named_alike = HistoryEntry { name: joined.entry.name.clone(), ..whole.entry };
+        assert_eq!(joined.entry, named_alike);
+        assert_eq!(joined.entry.blake3, blake3::hash(&joined.body).to_hex().to_string());
+    }
+}

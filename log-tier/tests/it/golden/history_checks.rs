@@ -55,6 +55,7 @@ pub(crate) fn check(path: &str, entry: &HistoryEntry, body: Vec<u8>) {
         kind: identity.kind,
         first: identity.first,
         last: identity.last,
+        until: None,
         scope: identity.scope,
         bytes: to_length(body.len()),
         rows: to_length(rows.len()),
