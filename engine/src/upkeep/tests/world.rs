@@ -23,12 +23,13 @@ use foldback_log_tier::{
 
 use crate::catalog::{Catalog, CatalogChange};
 use crate::clock::{Clock, ManualClock, steady_now};
+use crate::past::Past;
 use crate::plan::{PlanInputs, plan};
 use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::target::windows;
 use crate::upkeep::{Accounts, Ground, Tools, Upkeep};
-use crate::{Result, Retention, Selection, TableRecord, Window};
+use crate::{Result, Retention, Selection, TableRecord, Target, Window};
 
 /// Keys and values of a table.
 pub(super) type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -58,6 +59,8 @@ pub(super) struct World {
     catalog: Catalog,
     /// The state of each table after each commit.
     states: Vec<BTreeMap<TableId, State>>,
+    /// The instant of each commit; of none, as before the first, there is the least.
+    times_of: Vec<Timestamp>,
     /// The earliest instant that was ever seen of each window, by table and first commit.
     earliest: BTreeMap<(TableId, Seq), Timestamp>,
     _directory: tempfile::TempDir,
@@ -87,6 +90,7 @@ impl World {
             log: opened.expect("an empty log").0,
             catalog: Catalog::default(),
             states: vec![BTreeMap::new()],
+            times_of: vec![Timestamp::MIN],
             earliest: BTreeMap::new(),
             _directory: directory,
         }
@@ -136,6 +140,7 @@ impl World {
             };
         }
         self.states.push(states);
+        self.times_of.push(commit.timestamp);
         let committed = CommittedBatch { commit, batch: Batch { events } };
         self.log.append(&[committed]).expect("the disk is fine");
     }
@@ -259,6 +264,7 @@ impl World {
             for window in windows(&record, &manifest, manifest.sealed, self.clock.now()) {
                 self.check_earliest(&record, window.first, window.earliest);
                 self.check_window(&record, &manifest, &history, &window);
+                self.check_instants(&record, &manifest, &history, &window);
             }
             self.check_horizon(&record, &manifest);
         }
@@ -276,6 +282,38 @@ impl World {
             let found = self.restored(record, manifest, history, Seq(seq));
             let expected = self.state(record.id, Seq(seq));
             assert_eq!(found, expected, "{} at #{seq}: {}", record.name, outline(manifest));
+        }
+    }
+
+    /// Every instant of a window comes to the last commit that is stamped at it or before.
+    fn check_instants(
+        &self,
+        record: &TableRecord,
+        manifest: &Manifest,
+        history: &Arc<HistoryReader>,
+        window: &Window,
+    ) {
+        let places = Places { history, network: &self.network, log: None, leases: false };
+        let (tip, now) = (manifest.sealed, self.clock.now().max(manifest.sealed.timestamp));
+        let manifest = Arc::new(manifest.clone());
+        let past = Past { segments: Arc::default(), manifest, tip, now, places };
+        let sealed = usize::try_from(tip.seq.0).expect("few commits");
+        let stamped = &self.times_of[..=sealed];
+        let near = |at: &Timestamp| [-1, 0, 1].map(|micros| at.saturating_add_micros(micros));
+        let ends = [window.earliest, window.latest];
+        // A reader of the bucket knows all about the instants before that of the last commit.
+        let known = |at: &Timestamp| window.first <= tip.seq && *at < tip.timestamp;
+        let within = |at: &Timestamp| (window.earliest..=window.latest).contains(at) && known(at);
+        for at in stamped.iter().flat_map(near).chain(ends).filter(within) {
+            let expected = stamped.partition_point(|stamped| *stamped <= at) - 1;
+            let found = past.resolve(record, Target::At(at));
+            let found =
+                found.unwrap_or_else(|error| panic!("{error}: {}", outline(&past.manifest)));
+            let expected = Seq(u64::try_from(expected).expect("few commits"));
+            assert_eq!(found.commit.seq, expected, "{at:?}: {}", outline(&past.manifest));
+            assert!(
+                found.next.is_none_or(|next| next.seq == expected.next() && at < next.timestamp)
+            );
         }
     }
 
