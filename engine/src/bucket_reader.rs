@@ -14,7 +14,7 @@ use foldback_log_tier::{Change, Commit, DatabaseId, Seq, TableId, names};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::database::{newest_manifest, start_network};
-use crate::past::{MOMENTS_MAX, Past, check_database, check_table, is_gone};
+use crate::past::{MOMENTS_MAX, Past, again_if_gone, check_database, check_table, is_gone};
 use crate::plan::{PlanInputs, plan};
 use crate::present::Row;
 use crate::reading::Places;
@@ -215,11 +215,16 @@ impl BucketReader {
         }
         let started = PlanRows::start(Cow::Borrowed(plan), self.places());
         SteadyRows::new(started, move || {
-            self.refresh()?;
-            let anew =
-                self.plan(&plan.table_name, Target::Seq(plan.target.seq), &plan.selection)?;
-            check_table(&anew, plan)?;
-            PlanRows::start(Cow::Owned(anew), self.places())
+            let refresh = || self.refresh().map(drop);
+            let start_anew = || {
+                let target = Target::Seq(plan.target.seq);
+                let anew = self.plan(&plan.table_name, target, &plan.selection)?;
+                check_table(&anew, plan)?;
+                PlanRows::start(Cow::Owned(anew), self.places())
+            };
+            refresh()?;
+            // A compactor can come in between once more.
+            again_if_gone(refresh, start_anew)
         })
     }
 
