@@ -151,13 +151,6 @@ impl Publisher {
 
     /// Takes `newest` over, unless it says that this process has lost its epoch.
     fn adopt(&self, newest: Manifest) -> Result<()> {
-        let (ours, theirs) = (self.newest().database, newest.database);
-        if theirs != ours {
-            return Err(Error::Unsupported(format!(
-                "the bucket held database {ours}, and holds database {theirs} now; nothing more is \
-                 published; find out who replaced it"
-            )));
-        }
         match self.epoch {
             Some(epoch) if newest.epoch > epoch => Err(Error::Fenced {
                 number: newest.number,
@@ -165,6 +158,12 @@ impl Publisher {
                 winner: newest.writer,
                 epoch,
             }),
+            _ if newest.database != self.newest().database => Err(Error::Unsupported(format!(
+                "the bucket held database {}, and holds database {} now; nothing more is \
+                 published; find out who replaced it",
+                self.newest().database,
+                newest.database
+            ))),
             _ => {
                 self.show(newest);
                 Ok(())
