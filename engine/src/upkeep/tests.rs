@@ -9,6 +9,7 @@ use super::*;
 use crate::clock::Clock;
 
 mod crashes;
+mod delays;
 mod stalls;
 mod world;
 
