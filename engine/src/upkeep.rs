@@ -200,7 +200,22 @@ impl Upkeep {
         Err(error.into())
     }
 
+    /// Whether others have taken away what a job that may last is made of. It also makes sure that
+    /// what comes of it is not born so early that it is condemned already.
+    fn is_outdated(&self, job: &Job) -> Result<bool> {
+        let mut inputs = inputs_of(job).peekable();
+        if inputs.peek().is_none() {
+            return Ok(false);
+        }
+        let newest = self.tools.refresh()?;
+        let listed: BTreeSet<_> = newest.files.iter().map(|file| &file.name).collect();
+        Ok(inputs.any(|file| !listed.contains(&file.name)))
+    }
+
     fn run_shown(&mut self, job: Job, ground: &Ground) -> Result<()> {
+        if self.is_outdated(&job)? {
+            return Ok(());
+        }
         match job {
             Job::Look => self.look(),
             Job::Expire(expiry) => {

@@ -62,3 +62,35 @@ fn whoever_stalls_between_two_calls_deletes_nothing_that_is_needed() {
     }
     assert!(call > 30, "a compactor makes only {call} calls");
 }
+
+/// A process that has not published for long goes on from what others did: what it made was born
+/// too early, and thrown away once it was whole.
+#[test]
+fn what_is_made_after_a_long_rest_is_not_in_vain() {
+    let (mut world, writer) = inhabited();
+    for round in 0..2_u8 {
+        world.write(1, &[(round, Some(round))]);
+        world.seal(&writer).expect("the store is fine");
+    }
+    let mut rested = world.start(false, EAGER);
+    let ground = world.ground();
+    let still = Policy {
+        merge_fanout: 1_000,
+        fold_bytes_min: u64::MAX,
+        fold_files_max: usize::MAX,
+        ..EAGER
+    };
+    let mut rival = world.start(false, still);
+    for _ in 0..3 {
+        world.clock.advance(80 * SECOND);
+        world.write(2, &[(1, Some(1))]);
+        world.seal(&writer).expect("the store is fine");
+        world.keep_up(&mut rival).expect("the store is fine");
+    }
+    assert!(world.manifest().swept >= ground.manifest.number, "{}", outline(&world.manifest()));
+    let deltas = ground.manifest.files[..2].to_vec();
+    let first = deltas[0].clone();
+    rested.upkeep.run(Job::Merge(deltas), &ground).expect("the store is fine");
+    assert!(!world.manifest().files.contains(&first), "they are one file now");
+    world.check();
+}
