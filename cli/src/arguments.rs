@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::bench::storage::StorageArgs;
 use crate::config::SettingsArgs;
 use crate::error::{Error, Result};
 use crate::export::ExportFormat;
@@ -401,6 +402,8 @@ pub(crate) enum BenchCommand {
     Growth(GrowthArgs),
     /// What it takes to compact a history that nobody has compacted, in memory above all.
     Compact(CompactArgs),
+    /// What a long run of updates costs to keep, in bytes uploaded and bytes held.
+    Storage(StorageArgs),
 }
 
 /// How history grows.

@@ -14,7 +14,7 @@ use crate::instant::InstantArg;
 use crate::output::{Output, terminal_width};
 use crate::session;
 
-mod bench;
+pub(crate) mod bench;
 mod demo;
 mod export;
 mod import;

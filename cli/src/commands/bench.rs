@@ -12,6 +12,7 @@ use crate::output::progress::{Progress, ProgressUnit};
 use crate::output::{Cell, OutputFormat};
 
 mod compact;
+pub(crate) mod storage;
 
 pub(super) fn run(
     command: BenchCommand,
@@ -20,6 +21,7 @@ pub(super) fn run(
 ) -> Result<ExitCode> {
     match command {
         BenchCommand::Growth(arguments) => show_growth(&arguments, settings, &mut screen)?,
+        BenchCommand::Storage(arguments) => storage::show(&arguments, settings, &mut screen)?,
         BenchCommand::Compact(arguments) => compact::show(&arguments, &mut screen)?,
     }
     screen.flush()?;

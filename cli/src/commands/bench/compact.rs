@@ -79,6 +79,6 @@ fn compact_elsewhere(made: &UntidyHistory) -> Result<CompactCost> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "two digits of a ratio are shown")]
-fn ratio(of: u64, to: u64) -> String {
+pub(super) fn ratio(of: u64, to: u64) -> String {
     format!("{:.2}", of as f64 / to.max(1) as f64)
 }

@@ -39,3 +39,14 @@ fn a_compaction_tells_what_a_process_of_its_own_took() {
     // Less than the memory of a process that holds nothing would be another number.
     assert!(!cfg!(target_os = "linux") || peak.is_some_and(|bytes| bytes > 1 << 20), "{record}");
 }
+
+#[test]
+fn storage_is_told_for_even_and_for_skewed_updates() {
+    let place = Workplace::new();
+    let small = ["bench", "storage", "--keys", "20", "--updates", "10", "--retentions", "2"];
+    let records = place.foldback(&[&["--format", "json"], &small[..]].concat()).done().records();
+    let names: Vec<_> = records.iter().map(|record| record["updates"].clone()).collect();
+    assert_eq!(names, ["uniform", "zipfian-0.9"]);
+    assert!(records.iter().all(|record| record["sealed_bytes"].as_u64() > Some(0)), "{records:?}");
+    place.foldback(&["bench", "storage", "--keys", "0"]).refused(2, &["--keys", "0"]);
+}
