@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use foldback_log_tier::manifest::{Floor, HistoryEntry, Manifest, Removed};
 use foldback_log_tier::{Commit, KeyRange, Seq, TableId, Timestamp, WriterId};
 
+use crate::cover::cover;
 use crate::nearness::keeps_bases_near;
 
 /// A change to the newest manifest.
@@ -29,6 +30,8 @@ pub enum Change {
         keys: KeyRange,
         /// The commit that the base below was known to hold to.
         floor: Seq,
+        /// The names of the files of that base.
+        inputs: Vec<String>,
         /// The files of the base.
         files: Vec<HistoryEntry>,
     },
@@ -113,8 +116,8 @@ impl Change {
             Self::Open(writer) => open(&mut next, *writer),
             Self::Seal(delta) => seal(&mut next, delta),
             Self::Add(files) => add(&mut next, files),
-            Self::Fold { table, keys, floor, files } => {
-                fold(&mut next, (*table, keys, *floor), files)
+            Self::Fold { table, keys, floor, inputs, files } => {
+                fold(&mut next, (*table, keys, *floor), inputs, files)
             }
             Self::Replace { inputs, output } => replace(&mut next, inputs, output),
             Self::Expire(expiry) => expire(&mut next, expiry),
@@ -189,15 +192,16 @@ fn add(next: &mut Manifest, files: &[HistoryEntry]) -> Made {
 fn fold(
     next: &mut Manifest,
     (table, keys, floor): (TableId, &KeyRange, Seq),
+    inputs: &[String],
     files: &[HistoryEntry],
 ) -> Made {
-    let newer = |file: &&HistoryEntry| file.is_base_of(table) && file.last.seq > floor;
-    let overlaps = |file: &HistoryEntry| {
-        file.scope.as_ref().is_some_and(|scope| !scope.keys.intersection(keys).is_empty())
-    };
+    // What was folded must still be the newest of its keys. A base at or below the floor that was
+    // not read is of an earlier history.
     let is_ours = |file: &HistoryEntry| files.iter().any(|ours| ours.name == file.name);
-    let rivals = next.files.iter().filter(newer).filter(|file| !is_ours(file));
-    if rivals.into_iter().any(overlaps) {
+    let counts = |file: &&HistoryEntry| file.last.seq > floor || inputs.contains(&file.name);
+    let others = next.files.iter().filter(|file| file.is_base_of(table) && !is_ours(file));
+    let newest = cover(others.filter(counts), std::slice::from_ref(keys));
+    if newest.covered.iter().any(|(_, base)| !inputs.contains(&base.name)) {
         return Made::Superseded;
     }
     add(next, files)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use foldback_log_tier::remote::{LEASE_FORMAT, Lease, RemoteLog};
 use foldback_log_tier::{DatabaseId, Result, WriterId, names};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -20,6 +21,7 @@ const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct LeaseGuard {
     done: Option<oneshot::Sender<()>>,
     renewal: Option<JoinHandle<()>>,
+    runtime: Handle,
 }
 
 impl LeaseGuard {
@@ -43,8 +45,9 @@ impl LeaseGuard {
         let (first_name, first_lease, first_remote) = (name.clone(), lease.clone(), remote.clone());
         network.run(async move { first_remote.put_lease(&first_name, &first_lease).await })?;
         let (done, told) = oneshot::channel();
-        let renewal = network.handle().spawn(keep(remote.clone(), name, lease, told));
-        Ok(Self { done: Some(done), renewal: Some(renewal) })
+        let runtime = network.handle().clone();
+        let renewal = runtime.spawn(keep(remote.clone(), name, lease, told));
+        Ok(Self { done: Some(done), renewal: Some(renewal), runtime })
     }
 }
 
@@ -54,7 +57,9 @@ impl Drop for LeaseGuard {
             let _ = done.send(());
         }
         if let Some(renewal) = self.renewal.take() {
-            let _ = crate::wait_for(renewal);
+            // It may be in the middle of a renewal that the bucket does not answer.
+            let returned = async { tokio::time::timeout(RETURN_TIMEOUT, renewal).await };
+            let _ = crate::wait_for(self.runtime.spawn(returned));
         }
     }
 }

@@ -289,8 +289,9 @@ impl Upkeep {
         let files = inputs.base.iter().chain(&inputs.deltas);
         let _lease = self.lease_for(making, files, "folding a base")?;
         let files = foldback_compactor::fold(self.tools.reading(making), inputs)?;
-        let FoldInputs { table, keys, floor, .. } = inputs.clone();
-        self.tools.publish(Change::Fold { table, keys, floor, files })
+        let FoldInputs { table, keys, floor, base, .. } = inputs.clone();
+        let inputs = base.into_iter().map(|file| file.name).collect();
+        self.tools.publish(Change::Fold { table, keys, floor, inputs, files })
     }
 
     /// A lease for a job that may last.

@@ -13,6 +13,15 @@ use crate::kept::Interval;
 /// more, the range is folded up to the last of so many, and then on.
 const FOLD_DELTAS_MAX: usize = 32;
 
+/// So many adjacent pieces of base are joined, if they are small: keys that come and go leave
+/// ranges behind in which there is next to nothing.
+const JOINED_PIECES_MIN: usize = 8;
+/// Joined pieces have at most this part of a file together, so that they are not soon cut again.
+const JOINED_PART_OF_FILE: u64 = 4;
+
+/// A range of keys, its base if it has one, and the commit up to which its state is in that.
+type Piece<'a> = (KeyRange, Vec<&'a HistoryEntry>, Seq);
+
 /// A fold that could be done, and how much it is due.
 struct Candidate {
     inputs: FoldInputs,
@@ -23,6 +32,8 @@ struct Candidate {
     /// Bytes of deltas that could expire, were there not an event of these keys in them that no
     /// base holds.
     held_bytes: u64,
+    /// Whether it makes one piece of many small ones.
+    joins: bool,
 }
 
 /// The fold that is most overdue for its size, so that a small table never waits for a large one.
@@ -45,7 +56,8 @@ fn is_due(inputs: JobInputs<'_>, candidate: &Candidate) -> bool {
         && as_float(delta_bytes) >= policy.fold_ratio * as_float(base_bytes);
     // Few events of an idle table would keep all that was written since, of any table, for ever.
     let frees_more = held_bytes >= policy.fold_bytes_min.max(base_bytes + delta_bytes);
-    outweigh || frees_more || candidate.delta_files >= policy.fold_files_max
+    let many_files = candidate.delta_files >= policy.fold_files_max;
+    outweigh || frees_more || many_files || candidate.joins
 }
 
 /// How many times its base the deltas of a candidate have.
@@ -62,7 +74,7 @@ fn candidates(inputs: JobInputs<'_>, interval: &Interval) -> Vec<Candidate> {
     if !cover.bare.is_empty() && !interval.starts_empty {
         return Vec::new();
     }
-    let mut pieces: Vec<(KeyRange, Vec<&HistoryEntry>, Seq)> = Vec::new();
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
     for (keys, base) in cover.covered {
         pieces.push((keys, vec![base], base.holds_to().seq));
     }
@@ -77,15 +89,69 @@ fn candidates(inputs: JobInputs<'_>, interval: &Interval) -> Vec<Candidate> {
     });
     match whole {
         Some(whole) => vec![whole],
-        None => pieces.into_iter().filter_map(|piece| candidate(inputs, interval, piece)).collect(),
+        None => {
+            let joined = small_run(&pieces, inputs.policy.file_bytes_target);
+            let joined = joined.and_then(|pieces| join(inputs, interval, pieces));
+            let each = pieces.iter().filter_map(|piece| candidate(inputs, interval, piece.clone()));
+            each.chain(joined).collect()
+        }
     }
+}
+
+/// The first run of adjacent pieces that are small together and many.
+fn small_run<'a, 'b>(pieces: &'b [Piece<'a>], file_bytes_target: u64) -> Option<&'b [Piece<'a>]> {
+    // Its rows count: what every file has besides is saved.
+    let rows_of = |file: &&HistoryEntry| file.tables.iter().map(|entry| entry.bytes).sum::<u64>();
+    let bytes = |piece: &Piece<'_>| piece.1.iter().map(rows_of).sum::<u64>();
+    let bytes_max = file_bytes_target / JOINED_PART_OF_FILE;
+    let (mut begin, mut held) = (0, 0);
+    for (at, piece) in pieces.iter().enumerate() {
+        if piece.1.is_empty() || held + bytes(piece) > bytes_max {
+            if at - begin >= JOINED_PIECES_MIN {
+                return Some(&pieces[begin..at]);
+            }
+            let fits = !piece.1.is_empty() && bytes(piece) <= bytes_max;
+            (begin, held) = if fits { (at, bytes(piece)) } else { (at + 1, 0) };
+        } else {
+            held += bytes(piece);
+        }
+    }
+    (pieces.len() - begin >= JOINED_PIECES_MIN).then(|| &pieces[begin..])
+}
+
+/// The fold that makes one piece of these. What is in one of their bases already is read from the
+/// deltas again, where another is older, and comes to the same.
+fn join(inputs: JobInputs<'_>, interval: &Interval, pieces: &[Piece<'_>]) -> Option<Candidate> {
+    let (first, last) = (pieces.first()?, pieces.last()?);
+    let keys = KeyRange { from: first.0.from.clone(), until: last.0.until.clone() };
+    let floor = pieces.iter().map(|piece| piece.2).min()?;
+    let newest = pieces.iter().map(|piece| piece.2).max()?;
+    let deltas = deltas_above(inputs.manifest, interval, &keys, floor);
+    // The new base must be the newest of all its keys.
+    if inputs.manifest.sealed.seq <= newest || deltas.len() > FOLD_DELTAS_MAX {
+        return None;
+    }
+    let owned = |files: &[&HistoryEntry]| files.iter().map(|file| (*file).clone()).collect();
+    let bases: Vec<_> = pieces.iter().flat_map(|piece| piece.1.clone()).collect();
+    let base_bytes = bases.iter().map(|base| base.bytes).sum();
+    let fold = FoldInputs {
+        table: interval.table,
+        keys,
+        at: inputs.manifest.sealed,
+        base: owned(&bases),
+        floor,
+        deltas: owned(&deltas),
+        file_bytes_target: inputs.policy.file_bytes_target,
+    };
+    let (delta_bytes, delta_files, held_bytes, joins) = (0, 0, 0, true);
+    Some(Candidate { inputs: fold, base_bytes, delta_bytes, delta_files, held_bytes, joins })
 }
 
 /// The fold of one range; `None` if nothing happened to its keys.
 fn candidate(
     inputs: JobInputs<'_>,
     interval: &Interval,
-    (keys, bases, floor): (KeyRange, Vec<&HistoryEntry>, Seq),
+    (keys, bases, floor): Piece<'_>,
 ) -> Option<Candidate> {
     let (table, manifest) = (interval.table, inputs.manifest);
     let mut deltas = deltas_above(manifest, interval, &keys, floor);
@@ -114,7 +180,8 @@ fn candidate(
         deltas: owned(deltas),
         file_bytes_target: inputs.policy.file_bytes_target,
     };
-    Some(Candidate { inputs, base_bytes, delta_bytes, delta_files, held_bytes })
+    let joins = false;
+    Some(Candidate { inputs, base_bytes, delta_bytes, delta_files, held_bytes, joins })
 }
 
 /// Bytes of the deltas above `floor` that are older than the horizon; none if `oldest`, the first

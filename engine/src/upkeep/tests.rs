@@ -191,6 +191,30 @@ fn an_idle_table_stays_and_holds_nothing_back() {
     assert!(windows.iter().any(|window| window.earliest.0 <= idle), "{windows:?}");
 }
 
+/// Keys that come, wait and go, as those of a queue do, leave no files behind.
+#[test]
+fn a_table_whose_keys_move_on_does_not_leave_pieces_behind() {
+    let (mut world, _) = inhabited();
+    // A few rows a file.
+    let mut process = world.start(true, Policy { file_bytes_target: 1_500, ..EAGER });
+    let mut most = 0;
+    for round in 0..220_u8 {
+        let next: Vec<_> = (0..3).map(|at| (round.saturating_add(at), Some(round))).collect();
+        world.write(1, &next);
+        world.write(1, &[(round.saturating_sub(30), None)]);
+        world.seal(&process).expect("the store is fine");
+        world.keep_up(&mut process).expect("the store is fine");
+        world.clock.advance(100 * SECOND);
+        if round > 60 {
+            let manifest = world.manifest();
+            let bases = manifest.files.iter().filter(|file| file.name.contains("/base"));
+            most = most.max(bases.count());
+        }
+    }
+    world.check();
+    assert!(most < 28, "{most} pieces: {}", outline(&world.manifest()));
+}
+
 /// A clock that is wrong by a century deletes nothing, until an operator says that it is right.
 #[test]
 fn a_leap_of_a_century_deletes_nothing() {
