@@ -110,11 +110,15 @@ pub(crate) enum Command {
         value: String,
     },
     /// Print the value of a key.
+    #[command(after_help = INSTANT_HELP)]
     Get {
         /// The table.
         table: String,
         /// The key.
         key: String,
+        /// As of this instant, read from history; without it, as of now.
+        #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
+        as_of: Option<InstantArg>,
     },
     /// Delete a key.
     Delete {
@@ -236,6 +240,8 @@ impl Command {
                 | Self::Resolve { .. }
                 | Self::Plan { .. }
                 | Self::Export(_)
+                | Self::Get { as_of: Some(_), .. }
+                | Self::Scan(ScanArgs { as_of: Some(_), .. })
                 | Self::Map { .. }
                 | Self::Status
         )
@@ -274,6 +280,7 @@ pub(crate) enum TableCommand {
 
 /// Which rows to print.
 #[derive(Debug, Args)]
+#[command(after_help = INSTANT_HELP)]
 pub(crate) struct ScanArgs {
     /// The table.
     pub(crate) table: String,
@@ -286,8 +293,11 @@ pub(crate) struct ScanArgs {
     /// Only keys before this one.
     #[arg(long)]
     pub(crate) until: Option<String>,
-    /// From the greatest key down.
-    #[arg(long)]
+    /// As of this instant, read from history; without it, as of now.
+    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
+    pub(crate) as_of: Option<InstantArg>,
+    /// From the greatest key down; not together with --as-of.
+    #[arg(long, conflicts_with = "as_of")]
     pub(crate) reverse: bool,
     /// At most so many rows.
     #[arg(long)]

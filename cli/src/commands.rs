@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use foldback::{Database, Seq, Target, Timestamp};
 
-use crate::arguments::{Arguments, Command, Format, TableCommand};
+use crate::arguments::{Arguments, Command, Format, ScanArgs, TableCommand};
 use crate::config::Settings;
 use crate::door::Door;
 use crate::error::Result;
@@ -104,15 +104,17 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
     match command {
         Command::Table(table) => tables::run(session, table),
         Command::Put { table, key, value } => rows::put(session, &table, key, value),
-        Command::Get { table, key } => rows::get(session, &table, &key),
+        Command::Get { table, key, as_of: None } => rows::get(session, &table, &key),
         Command::Delete { table, key } => rows::delete(session, &table, key),
-        Command::Scan(scan) => rows::scan(session, &scan),
+        Command::Scan(scan @ ScanArgs { as_of: None, .. }) => rows::scan(session, &scan),
         Command::Import(import) => import::run(session, import),
         Command::Protect { table, retention } => protection::protect(session, &table, retention),
         Command::Unprotect { table } => protection::unprotect(session, &table),
         Command::Restore(restore) => restore::restore(session, &restore),
         Command::Seal => standing::seal(session),
         Command::Export(_)
+        | Command::Get { .. }
+        | Command::Scan(_)
         | Command::Window { .. }
         | Command::Resolve { .. }
         | Command::Plan { .. }
@@ -140,6 +142,12 @@ fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> 
         Command::Resolve { table, instant } => protection::resolve(session, &table, instant),
         Command::Plan { table, target, prefix, files } => {
             restore::plan(session, &table, &target, &prefix, files)
+        }
+        Command::Get { table, key, as_of: Some(instant) } => {
+            rows::get_as_of(session, &table, &key, instant)
+        }
+        Command::Scan(scan @ ScanArgs { as_of: Some(instant), .. }) => {
+            rows::scan_as_of(session, &scan, instant)
         }
         Command::Map { table, svg } => map::run(session, &table, svg.as_deref()),
         Command::Status => standing::status(session),

@@ -16,8 +16,8 @@ mod tests;
 pub(crate) const CONFIG_FILE_DEFAULT: &str = "foldback.toml";
 
 /// The commands that a bucket alone is enough for.
-const BUCKET_COMMANDS: &str =
-    "table list, table describe, window, resolve, plan, export, map, status, compact and expire";
+const BUCKET_COMMANDS: &str = "table list, table describe, window, resolve, plan, export, get and scan with --as-of, map, \
+     status, compact and expire";
 
 /// No configuration is this large; a file that is was named by mistake.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
@@ -68,6 +68,8 @@ pub(crate) struct EngineSettings {
     pub(crate) durability: Option<DurabilitySetting>,
     /// Memory for blocks of the present that were read.
     pub(crate) block_cache_bytes: Option<u64>,
+    /// Memory for decoded pieces of history that views have read.
+    pub(crate) history_cache_bytes: Option<u64>,
     /// Memory for events that the present holds unflushed.
     pub(crate) memtable_bytes_max: Option<u64>,
     /// Declares that no other process writes to the bucket, for stores without conditional puts.

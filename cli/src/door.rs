@@ -6,7 +6,7 @@ use foldback::log_tier::local_log::SegmentInfo;
 use foldback::log_tier::manifest::Manifest;
 use foldback::{
     BucketReader, Clock, Database, Resolved, RestorePlan, Row, Selection, SystemClock, TableRecord,
-    Target, Window,
+    Target, View, Window,
 };
 
 use crate::commands::at;
@@ -76,6 +76,14 @@ impl Door {
         Ok(match self {
             Self::Database(database) => Box::new(database.plan_rows(plan)?),
             Self::Bucket(reader) => Box::new(reader.plan_rows(plan)?),
+        })
+    }
+
+    /// A table as it was at a target.
+    pub(crate) fn view(&self, table: &str, target: Target) -> Result<View<'_>> {
+        self.explain(match self {
+            Self::Database(database) => database.table(table).and_then(|table| table.as_of(target)),
+            Self::Bucket(reader) => reader.view(table, target),
         })
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn engine_config(settings: &Settings) -> Result<Config> {
     }
     config.segment_bytes_max = engine.segment_bytes_max.unwrap_or(config.segment_bytes_max);
     config.block_cache_bytes = engine.block_cache_bytes.unwrap_or(config.block_cache_bytes);
+    config.history_cache_bytes = engine.history_cache_bytes.unwrap_or(config.history_cache_bytes);
     config.memtable_bytes_max = engine.memtable_bytes_max.unwrap_or(config.memtable_bytes_max);
     if let Some(secs) = engine.segment_age_max_secs {
         config.segment_age_max = Duration::from_secs(secs);
@@ -96,6 +97,9 @@ pub(crate) fn open_door(settings: &Settings) -> Result<Door> {
 /// Opens a bucket for reading.
 pub(crate) fn open_bucket(settings: &Settings, url: &str) -> Result<Door> {
     let reader = BucketReader::open(url, &remote_options(settings, url), Arc::new(SystemClock))?;
+    if let Some(bytes) = settings.engine.history_cache_bytes {
+        reader.set_history_cache_bytes(bytes).map_err(Error::Setting)?;
+    }
     Ok(Door::Bucket(Box::new(reader)))
 }
 

@@ -1,4 +1,5 @@
-//! Reading history: tails and commit indexes are kept while in use, row groups fed to a merge.
+//! Reading history: tails, commit indexes and the row groups of point reads are kept while in use;
+//! other row groups are fed to a merge.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,7 @@ use foldback_log_tier::{DatabaseId, Error, Result};
 use crate::Network;
 use crate::feed::{self, FeedBudget, RowGroupsOf};
 use crate::merge::RowGroupFeed;
+use crate::row_group_cache::RowGroupCache;
 
 /// Tails and commit indexes kept in memory, of each kind.
 const KEPT_MAX: usize = 64;
@@ -18,6 +20,8 @@ const KEPT_MAX: usize = 64;
 const TAIL_BYTES_KEPT_MAX: u64 = 8 << 20;
 /// Commits of the indexes that are kept: they take about three bytes each.
 const COMMITS_KEPT_MAX: u64 = 8 << 20;
+/// Memory for decoded row groups that point reads used, unless it is set otherwise.
+pub const HISTORY_CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 
 /// Reads what describes history files, and remembers the latest of it. History files never
 /// change, so what is remembered is never stale.
@@ -27,6 +31,7 @@ pub struct HistoryReader {
     database: DatabaseId,
     tails: Recent<HistoryTail>,
     commit_indexes: Recent<CommitIndex>,
+    pub(crate) row_groups: RowGroupCache,
 }
 
 /// The values used last, by object name.
@@ -80,7 +85,18 @@ impl HistoryReader {
             database,
             tails: Recent::new(TAIL_BYTES_KEPT_MAX),
             commit_indexes: Recent::new(COMMITS_KEPT_MAX),
+            row_groups: RowGroupCache::new(HISTORY_CACHE_BYTES_DEFAULT),
         }
+    }
+
+    /// Sets how much memory decoded row groups may take that point reads used.
+    pub fn set_cache_bytes(&self, bytes: u64) {
+        self.row_groups.set_bytes_max(bytes);
+    }
+
+    /// The tail of a history file, if it is in memory.
+    pub(crate) fn kept_tail(&self, name: &str) -> Option<Arc<HistoryTail>> {
+        self.tails.get(name)
     }
 
     /// The bucket.

@@ -13,14 +13,18 @@ use foldback_log_tier::{Change, Commit, DatabaseId, Seq, TableId, names};
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::config::check_history_cache_bytes;
 use crate::database::{newest_manifest, start_network};
-use crate::past::{MOMENTS_MAX, Past, again_if_gone, check_database, check_table, is_gone};
+use crate::past::{
+    MOMENTS_MAX, Past, PastMoment, again_if_gone, check_database, check_table, is_gone,
+};
 use crate::plan::{PlanInputs, plan};
 use crate::present::Row;
 use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
-use crate::{Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, Window};
+use crate::view::ViewDoor;
+use crate::{Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, View, Window};
 
 /// Reads the history that a bucket holds, up to the last commit that was sealed when it was opened
 /// or refreshed last.
@@ -228,18 +232,52 @@ impl BucketReader {
         })
     }
 
+    /// A view of a table at a target, which can be read as often as is liked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::plan`].
+    pub fn view(&self, name: &str, target: Target) -> Result<View<'_>> {
+        self.on_newer_if_gone(|held| {
+            let record = held.catalog.protected(name)?;
+            check_sealed(target, held.manifest.sealed)?;
+            View::take(ViewDoor::Bucket(self), &self.past(held), record.clone(), target)
+        })
+    }
+
+    /// Sets how many bytes of memory decoded pieces of history may take that views have read; 64
+    /// MiB unless it is set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for more than there can be.
+    pub fn set_history_cache_bytes(&self, bytes: u64) -> Result<()> {
+        check_history_cache_bytes(bytes)?;
+        self.history.set_cache_bytes(bytes);
+        Ok(())
+    }
+
     fn held(&self) -> Arc<Held> {
         Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn places(&self) -> Places<'_> {
+    pub(crate) fn places(&self) -> Places<'_> {
         Places { history: &self.history, network: &self.network, log: None, leases: true }
     }
 
     fn past(&self, held: &Held) -> Past<'_> {
+        Past { moment: self.moment_of(held), places: self.places() }
+    }
+
+    fn moment_of(&self, held: &Held) -> PastMoment {
         let (manifest, tip) = (Arc::clone(&held.manifest), held.manifest.sealed);
         let now = self.clock.now().max(tip.timestamp);
-        Past { segments: Arc::default(), manifest, tip, now, places: self.places() }
+        PastMoment { segments: Arc::default(), manifest, tip, now }
+    }
+
+    /// What there is by what was read last.
+    pub(crate) fn newest_moment(&self) -> PastMoment {
+        self.moment_of(&self.held())
     }
 
     /// Tries again on what the bucket says then, if a file is gone and it says anything new.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldback_compactor::Policy;
+use foldback_compactor::{HISTORY_CACHE_BYTES_DEFAULT, Policy};
 use foldback_log_tier::remote::RemoteOptions;
 
 use crate::clock::{Clock, SystemClock};
@@ -52,6 +52,8 @@ pub struct Config {
     pub segment_age_max: Duration,
     /// Memory for blocks of the present that were read.
     pub block_cache_bytes: u64,
+    /// Memory for decoded pieces of history that views have read.
+    pub history_cache_bytes: u64,
     /// Memory for events that the present holds unflushed, over all tables.
     pub memtable_bytes_max: u64,
     /// Whether this process merges, folds, expires and sweeps; if not, another one is to.
@@ -75,6 +77,7 @@ impl Config {
             segment_bytes_max: 64 * 1024 * 1024,
             segment_age_max: Duration::from_secs(10),
             block_cache_bytes: 64 * 1024 * 1024,
+            history_cache_bytes: HISTORY_CACHE_BYTES_DEFAULT,
             memtable_bytes_max: 64 * 1024 * 1024,
             compactor: true,
             policy: Policy::default(),
@@ -101,16 +104,27 @@ impl Config {
             ("block_cache_bytes", self.block_cache_bytes, 0, 1 << 40),
         ];
         for (name, value, least, most) in bounds {
-            if !(least..=most).contains(&value) {
-                return Err(Error::Invalid(format!(
-                    "setting {name} is {value}, it may be from {least} to {most} bytes"
-                )));
-            }
+            check_bytes(name, value, (least, most))?;
         }
+        check_history_cache_bytes(self.history_cache_bytes)?;
         self.policy.check().map_err(Error::Invalid)?;
         if self.segment_age_max.is_zero() {
             return Err(Error::Invalid("setting segment_age_max must be over zero".to_owned()));
         }
         Ok(())
+    }
+}
+
+/// Refuses a bound of the memory for decoded history that can't be one.
+pub(crate) fn check_history_cache_bytes(bytes: u64) -> Result<()> {
+    check_bytes("history_cache_bytes", bytes, (0, 1 << 40))
+}
+
+fn check_bytes(name: &str, value: u64, (least, most): (u64, u64)) -> Result<()> {
+    match (least..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "setting {name} is {value}, it may be from {least} to {most} bytes"
+        ))),
     }
 }

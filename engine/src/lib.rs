@@ -52,6 +52,7 @@ mod target;
 mod threads;
 mod timeline;
 mod upkeep;
+mod view;
 
 pub use batch::{CommitHandle, WriteBatch, WriteOptions};
 pub use bucket_compactor::{BucketCompactor, CompactorConfig};
@@ -74,3 +75,4 @@ pub use restore::{Progress, Restored};
 pub use selection::Selection;
 pub use table::Table;
 pub use target::{Resolved, Target, Window};
+pub use view::{View, ViewRows};

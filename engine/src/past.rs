@@ -21,9 +21,16 @@ use crate::{
 /// than that missing is no accident.
 pub(crate) const MOMENTS_MAX: usize = 8;
 
-/// The history of a database as of one moment: a manifest, and the segments above it.
+/// The history of a database as of one moment, and where to read it.
 #[derive(Debug)]
 pub(crate) struct Past<'a> {
+    pub(crate) moment: PastMoment,
+    pub(crate) places: Places<'a>,
+}
+
+/// What there is of history at one moment: a manifest, and the segments above it.
+#[derive(Clone, Debug)]
+pub(crate) struct PastMoment {
     /// Read before the manifest: what is trimmed in between is in the manifest then.
     pub(crate) segments: Arc<Vec<SegmentInfo>>,
     pub(crate) manifest: Arc<Manifest>,
@@ -31,25 +38,26 @@ pub(crate) struct Past<'a> {
     pub(crate) tip: Commit,
     /// Never before the tip's timestamp.
     pub(crate) now: Timestamp,
-    pub(crate) places: Places<'a>,
 }
 
 impl Past<'_> {
     /// The restorable windows of a table, in order.
     pub(crate) fn windows(&self, record: &TableRecord) -> Vec<Window> {
-        windows(record, &self.manifest, self.tip, self.now)
+        let PastMoment { manifest, tip, now, .. } = &self.moment;
+        windows(record, manifest, *tip, *now)
     }
 
     /// The commit that a target comes to, which lies in a window of the table.
     pub(crate) fn resolve(&self, record: &TableRecord, target: Target) -> Result<Resolved> {
         let windows = self.windows(record);
         let timeline = self.timeline();
+        let tip = self.moment.tip;
         let commit = match target {
-            Target::Latest => Some(self.tip),
+            Target::Latest => Some(tip),
             Target::At(at) => timeline.at_or_before(at)?,
             Target::Before(before) => timeline.at_or_before(before.saturating_add_micros(-1))?,
-            Target::Seq(asked) if asked > self.tip.seq => {
-                return Err(Error::NoSuchCommit { asked, last: self.tip.seq });
+            Target::Seq(asked) if asked > tip.seq => {
+                return Err(Error::NoSuchCommit { asked, last: tip.seq });
             }
             Target::Seq(seq) => timeline.get(seq)?,
         };
@@ -59,7 +67,7 @@ impl Past<'_> {
             windows: windows.clone(),
         };
         let commit = commit.ok_or_else(outside)?;
-        let next = match commit.seq < self.tip.seq {
+        let next = match commit.seq < tip.seq {
             true => timeline.get(commit.seq.next())?,
             false => None,
         };
@@ -87,20 +95,17 @@ impl Past<'_> {
         target: Target,
         selection: &Selection,
     ) -> Result<RestorePlan> {
-        let target = self.resolve(record, target)?.commit;
-        let interval = record.protection.iter().find(|interval| interval.contains(target.seq));
-        let interval = interval.expect("a target is resolved into a protection interval");
-        let mut plan = plan(PlanInputs {
-            manifest: &self.manifest,
-            segments: &self.segments,
-            table: record.id,
-            table_name: &record.name,
-            history_first: interval.first.seq,
-            starts_empty: interval.starts_empty,
-            earliest: interval.kept(record.id).floor(&self.manifest).map(|floor| floor.seq),
-            target,
-            selection,
-        })?;
+        self.plan_at(record, self.resolve(record, target)?.commit, selection)
+    }
+
+    /// The same for a commit that a target was resolved to.
+    pub(crate) fn plan_at(
+        &self,
+        record: &TableRecord,
+        commit: Commit,
+        selection: &Selection,
+    ) -> Result<RestorePlan> {
+        let mut plan = self.plan_files(record, commit, selection)?;
         let files: Vec<_> = plan.files().map(|read| Arc::clone(&read.file)).collect();
         for file in files {
             let (history, name) = (Arc::clone(self.places.history), file.name.clone());
@@ -110,10 +115,33 @@ impl Past<'_> {
         Ok(plan)
     }
 
+    /// The same by the manifest alone: every row group of the table in a file counts as read.
+    pub(crate) fn plan_files(
+        &self,
+        record: &TableRecord,
+        commit: Commit,
+        selection: &Selection,
+    ) -> Result<RestorePlan> {
+        let interval = record.protection.iter().find(|interval| interval.contains(commit.seq));
+        let interval = interval.expect("a target is resolved into a protection interval");
+        let PastMoment { manifest, segments, .. } = &self.moment;
+        plan(PlanInputs {
+            manifest,
+            segments,
+            table: record.id,
+            table_name: &record.name,
+            history_first: interval.first.seq,
+            starts_empty: interval.starts_empty,
+            earliest: interval.kept(record.id).floor(manifest).map(|floor| floor.seq),
+            target: commit,
+            selection,
+        })
+    }
+
     fn timeline(&self) -> Timeline<'_> {
         Timeline {
-            manifest: &self.manifest,
-            segments: &self.segments,
+            manifest: &self.moment.manifest,
+            segments: &self.moment.segments,
             log: self.places.log,
             history: self.places.history,
             network: self.places.network,

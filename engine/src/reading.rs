@@ -40,17 +40,8 @@ impl<'a> Reading<'a> {
     /// file goes away meanwhile, the read is planned anew.
     pub(crate) fn begin(plan: &RestorePlan, places: Places<'a>) -> Result<Self> {
         assert!(places.log.is_some() || plan.segments.is_empty(), "segments need a log");
-        let reads_bucket = plan.files().next().is_some();
-        let lease = match places.leases && reads_bucket {
-            true => hold(plan, places)?,
-            false => None,
-        };
+        let lease = hold(plan, places)?;
         Ok(Self { places, _lease: lease })
-    }
-
-    /// The local log, where there is one.
-    pub(crate) fn log(&self) -> Option<&'a LogReader> {
-        self.places.log
     }
 
     /// The row groups of one file, read and decoded ahead of the merge.
@@ -60,9 +51,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Takes a lease on the manifest of a plan, and makes sure that the newest one still lists all of
-/// the plan: what was taken off before the lease was there is not held by it.
-fn hold(plan: &RestorePlan, places: Places<'_>) -> Result<Option<LeaseGuard>> {
+/// Takes a lease on the manifest of a plan, where one is to be taken and there is anything to hold,
+/// and makes sure that the newest manifest still lists all of the plan: what was taken off before
+/// the lease was there is not held by it.
+pub(crate) fn hold(plan: &RestorePlan, places: Places<'_>) -> Result<Option<LeaseGuard>> {
+    if !places.leases || plan.files().next().is_none() {
+        return Ok(None);
+    }
     let remote = places.history.remote();
     let holder = format!("reading {} as of #{}", plan.table_name, plan.target.seq);
     let taken = LeaseGuard::take(places.network, remote, plan.database, plan.manifest, &holder);

@@ -70,11 +70,19 @@ impl<'a> PlanRows<'a> {
     /// Starts to run a plan; reads the local segments at once.
     pub(crate) fn start(plan: Cow<'a, RestorePlan>, places: Places<'a>) -> Result<Self> {
         let reading = Reading::begin(&plan, places)?;
-        let tail = match reading.log() {
-            Some(log) => collect_tail(&plan, log)?,
-            None => TailRows::none(plan.table),
-        };
-        Ok(Self { plan, reading, tail: Arc::new(tail), next_piece: 0, merge: None })
+        let tail = Arc::new(collect_tail(&plan, places.log)?);
+        Ok(Self { plan, reading, tail, next_piece: 0, merge: None })
+    }
+
+    /// As [`Self::start`], with what the local segments hold read before: of no fewer commits than
+    /// the plan's segments, and of none after its target.
+    pub(crate) fn start_on(
+        plan: Cow<'a, RestorePlan>,
+        places: Places<'a>,
+        tail: Arc<TailRows>,
+    ) -> Result<Self> {
+        let reading = Reading::begin(&plan, places)?;
+        Ok(Self { plan, reading, tail, next_piece: 0, merge: None })
     }
 
     /// The manifest that its plan is bound to.
@@ -99,7 +107,8 @@ impl<'a> PlanRows<'a> {
 }
 
 /// The events that only local segments hold.
-fn collect_tail(plan: &RestorePlan, log: &LogReader) -> Result<TailRows> {
+pub(crate) fn collect_tail(plan: &RestorePlan, log: Option<&LogReader>) -> Result<TailRows> {
+    let Some(log) = log else { return Ok(TailRows::none(plan.table)) };
     let mut commits = Vec::new();
     for info in &plan.segments {
         commits.push(log.read_segment(info)?);

@@ -5,7 +5,7 @@ use foldback_log_tier::{KeyRange, TableId};
 
 use crate::batch::{CommitHandle, WriteBatch, WriteOptions};
 use crate::present::Range;
-use crate::{Database, Result, TableRecord};
+use crate::{Database, Result, TableRecord, Target, View};
 
 /// A handle of a table. It stays valid until the table is dropped.
 #[derive(Clone, Debug)]
@@ -74,5 +74,16 @@ impl Table {
     /// As [`Self::range`].
     pub fn prefix(&self, prefix: &[u8]) -> Result<Range> {
         self.range(&KeyRange::prefix(prefix))
+    }
+
+    /// The table as it was at a target: read from its history, without a restore.
+    ///
+    /// An instant that was asked for stays what it is, as with [`Database::resolve`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::plan`].
+    pub fn as_of(&self, target: Target) -> Result<View<'static>> {
+        self.database.view_at(self.id, target)
     }
 }

@@ -8,11 +8,12 @@ use foldback::log_tier::near_names::did_you_mean;
 pub(super) const TOP_NAMES: [&str; 4] = ["data", "bucket", "s3", "engine"];
 
 /// Settings of the table `[engine]`.
-pub(super) const ENGINE_NAMES: [&str; 13] = [
+pub(super) const ENGINE_NAMES: [&str; 14] = [
     "segment_bytes_max",
     "segment_age_max_secs",
     "durability",
     "block_cache_bytes",
+    "history_cache_bytes",
     "memtable_bytes_max",
     "single_writer",
     "compactor",

@@ -19,6 +19,7 @@ segment_bytes_max = 1048576
 segment_age_max_secs = 3
 durability = "buffered"
 block_cache_bytes = 33554432
+history_cache_bytes = 16777216
 memtable_bytes_max = 16777216
 single_writer = true
 compactor = false
@@ -70,6 +71,7 @@ fn a_whole_file_is_read() {
         segment_age_max_secs: Some(3),
         durability: Some(DurabilitySetting::Buffered),
         block_cache_bytes: Some(33_554_432),
+        history_cache_bytes: Some(16_777_216),
         memtable_bytes_max: Some(16_777_216),
         single_writer: true,
         compactor: Some(false),

@@ -8,6 +8,7 @@ mod exports;
 mod folds;
 mod imports;
 mod instants;
+mod past_rows;
 mod rows;
 mod settings;
 mod tables;

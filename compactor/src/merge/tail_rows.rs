@@ -48,6 +48,14 @@ impl TailRows {
         Ok(Self { table, rows: rows.collect() })
     }
 
+    /// The newest event of a key: `None` if there is none, else the value that it puts, or `None`
+    /// within for a delete.
+    #[must_use]
+    pub fn newest(&self, key: &[u8]) -> Option<Option<Bytes>> {
+        let at = self.rows.binary_search_by(|(found, ..)| found.as_ref().cmp(key)).ok()?;
+        Some(self.rows[at].2.clone())
+    }
+
     pub(super) fn row(&self, at: usize) -> Option<EventRow<'_>> {
         let (key, commit, value) = self.rows.get(at)?;
         Some(EventRow {

@@ -137,6 +137,7 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
 
     let network = Arc::new(network);
     let history = Arc::new(HistoryReader::new(remote, identity.database));
+    history.set_cache_bytes(config.history_cache_bytes);
     let resources = TreeResources::new(config.block_cache_bytes);
     let present_directory = config.directory.join(names::PRESENT_DIRECTORY);
     fs.create_directory(&present_directory)?;

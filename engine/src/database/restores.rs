@@ -8,14 +8,15 @@ use tokio::sync::oneshot;
 
 use super::Database;
 use crate::log_writer::Request;
-use crate::past::{Past, again_if_gone, check_database, check_table};
+use crate::past::{Past, PastMoment, again_if_gone, check_database, check_table};
 use crate::present::Row;
 use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
+use crate::view::ViewDoor;
 use crate::{
     BucketReader, Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result, Selection,
-    TableRecord, Target, Window,
+    TableRecord, Target, View, Window,
 };
 
 impl Database {
@@ -141,8 +142,22 @@ impl Database {
         })
     }
 
+    /// A view of the table with this id at a target.
+    pub(crate) fn view_at(&self, id: TableId, target: Target) -> Result<View<'static>> {
+        let record = || self.protected(&self.record(id)?.name);
+        record()?;
+        self.close(target)?;
+        again_if_gone(
+            || self.refresh(),
+            || {
+                let past = self.past();
+                View::take(ViewDoor::Database(self.clone()), &past, record()?, target)
+            },
+        )
+    }
+
     /// Learns what another process may have published.
-    fn refresh(&self) -> Result<()> {
+    pub(crate) fn refresh(&self) -> Result<()> {
         self.inner.tools.refresh().map(drop)
     }
 
@@ -193,20 +208,20 @@ impl Database {
         foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed)).map(drop)
     }
 
-    fn places(&self) -> Places<'_> {
+    pub(crate) fn places(&self) -> Places<'_> {
         let inner = &self.inner;
         let log = Some(&inner.log.reader);
         Places { history: &inner.history, network: &inner.network, log, leases: true }
     }
 
     /// The history of the database as of now.
-    fn past(&self) -> Past<'_> {
+    pub(crate) fn past(&self) -> Past<'_> {
         let tip = self.inner.log.tip();
         let segments = self.inner.log.segments();
         let manifest = self.inner.publisher.newest();
         // Like commits, windows are held where they are when the clock goes back.
         let now = self.inner.config.clock.now().max(tip.timestamp);
-        Past { segments, manifest, tip, now, places: self.places() }
+        Past { moment: PastMoment { segments, manifest, tip, now }, places: self.places() }
     }
 
     fn protected(&self, name: &str) -> Result<TableRecord> {

@@ -6,6 +6,7 @@ mod histories;
 mod kill;
 mod model;
 mod opening;
+mod past_views;
 mod support;
 mod targets;
 mod upkeep;
