@@ -293,7 +293,7 @@ fn a_view_whose_files_are_gone_goes_on_where_their_events_are_now() {
     let now = world.database.manifest();
     let is_listed = |name: &str| now.files.iter().any(|file| file.name == name);
     let gone: Vec<_> = before.files.iter().filter(|file| !is_listed(&file.name)).collect();
-    assert!(gone.len() > 2, "{} of {} files are gone", gone.len(), before.files.len());
+    assert!(!gone.is_empty(), "none of {} files is gone", before.files.len());
     for file in gone {
         let deleted = std::fs::remove_file(world.scratch.path().join("bucket").join(&file.name));
         let was_there = deleted.map_err(|error| error.kind());
