@@ -3,6 +3,7 @@
 //! A run is repeated by its options and its seed. Every result is checked against the workload's
 //! own oracle: a run that is fast and wrong is an error.
 
+mod asof;
 mod compact;
 mod growth;
 mod random;
@@ -10,6 +11,7 @@ mod storage;
 mod workload;
 mod zipfian;
 
+pub use asof::{AsofOptions, AsofRow, asof};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
 pub use random::Random;

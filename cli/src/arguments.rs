@@ -410,6 +410,8 @@ pub(crate) struct DemoArgs {
 pub(crate) enum BenchCommand {
     /// What a restore costs as history grows while the state keeps its size.
     Growth(GrowthArgs),
+    /// What a point read at an instant costs, in time and in requests, without a restore.
+    Asof(AsofArgs),
     /// What it takes to compact a history that nobody has compacted, in memory above all.
     Compact(CompactArgs),
     /// What a long run of updates costs to keep, in bytes uploaded and bytes held.
@@ -434,6 +436,26 @@ pub(crate) struct GrowthArgs {
     /// Restores of which the median is shown.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) restores: u16,
+    /// Determines all keys and values.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// What past is read.
+#[derive(Debug, Args)]
+pub(crate) struct AsofArgs {
+    /// Events of the table: updates of keys drawn at random.
+    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) events: u64,
+    /// Keys of the table.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) keys: u64,
+    /// Bytes of a value; zstd halves them.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) value_bytes: usize,
+    /// Point reads of each kind.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) gets: u16,
     /// Determines all keys and values.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

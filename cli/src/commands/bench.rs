@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::output::progress::{Progress, ProgressUnit};
 use crate::output::{Cell, OutputFormat};
 
+mod asof;
 mod compact;
 pub(crate) mod storage;
 
@@ -22,6 +23,7 @@ pub(super) fn run(
     match command {
         BenchCommand::Growth(arguments) => show_growth(&arguments, settings, &mut screen)?,
         BenchCommand::Storage(arguments) => storage::show(&arguments, settings, &mut screen)?,
+        BenchCommand::Asof(arguments) => asof::show(&arguments, settings, &mut screen)?,
         BenchCommand::Compact(arguments) => compact::show(&arguments, &mut screen)?,
     }
     screen.flush()?;

@@ -50,3 +50,15 @@ fn storage_is_told_for_even_and_for_skewed_updates() {
     assert!(records.iter().all(|record| record["sealed_bytes"].as_u64() > Some(0)), "{records:?}");
     place.foldback(&["bench", "storage", "--keys", "0"]).refused(2, &["--keys", "0"]);
 }
+
+#[test]
+fn reads_of_the_past_are_measured_cold_warm_and_spread() {
+    let place = Workplace::new();
+    let small = ["--events", "3000", "--keys", "200", "--value-bytes", "50", "--gets", "50"];
+    let command = [&["--format", "json", "bench", "asof"][..], &small].concat();
+    let record = place.foldback(&command).done().record();
+    assert_eq!(record["events"], 3_000);
+    let requests = record["cold_requests"].as_u64().expect("a number");
+    assert!((1..20).contains(&requests), "{record}");
+    assert!(record["warm_p50_micros"].as_u64() <= record["warm_p99_micros"].as_u64(), "{record}");
+}
