@@ -23,7 +23,7 @@ use foldback_log_tier::{
 
 use crate::catalog::{Catalog, CatalogChange};
 use crate::clock::{Clock, ManualClock, steady_now};
-use crate::past::Past;
+use crate::past::{Past, PastMoment};
 use crate::plan::{PlanInputs, plan};
 use crate::reading::Places;
 use crate::restore::PlanRows;
@@ -296,7 +296,8 @@ impl World {
         let places = Places { history, network: &self.network, log: None, leases: false };
         let (tip, now) = (manifest.sealed, self.clock.now().max(manifest.sealed.timestamp));
         let manifest = Arc::new(manifest.clone());
-        let past = Past { segments: Arc::default(), manifest, tip, now, places };
+        let moment = PastMoment { segments: Arc::default(), manifest, tip, now };
+        let past = Past { moment, places };
         let sealed = usize::try_from(tip.seq.0).expect("few commits");
         let stamped = &self.times_of[..=sealed];
         let near = |at: &Timestamp| [-1, 0, 1].map(|micros| at.saturating_add_micros(micros));
@@ -308,9 +309,9 @@ impl World {
             let expected = stamped.partition_point(|stamped| *stamped <= at) - 1;
             let found = past.resolve(record, Target::At(at));
             let found =
-                found.unwrap_or_else(|error| panic!("{error}: {}", outline(&past.manifest)));
+                found.unwrap_or_else(|error| panic!("{error}: {}", outline(&past.moment.manifest)));
             let expected = Seq(u64::try_from(expected).expect("few commits"));
-            assert_eq!(found.commit.seq, expected, "{at:?}: {}", outline(&past.manifest));
+            assert_eq!(found.commit.seq, expected, "{at:?}: {}", outline(&past.moment.manifest));
             assert!(
                 found.next.is_none_or(|next| next.seq == expected.next() && at < next.timestamp)
             );
