@@ -14,6 +14,10 @@ use crate::instant::{INSTANT_HELP, InstantArg, parse_seq_arg};
 use crate::output::OutputFormat;
 use crate::span::{Retention, parse_interval};
 
+mod table;
+
+pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
+
 /// An event-sourced storage engine that takes any protected table back to any exact instant.
 #[derive(Debug, Parser)]
 #[command(name = "foldback", version, about, after_help = AFTER_HELP)]
@@ -149,23 +153,17 @@ pub(crate) enum Command {
     },
     /// Print the restorable instants of a table.
     Window {
-        /// The table.
-        table: String,
+        #[command(flatten)]
+        table: TableArgs,
     },
     /// Print which commit an instant comes to.
     #[command(after_help = INSTANT_HELP)]
-    Resolve {
-        /// The table.
-        table: String,
-        /// The instant; see below.
-        #[arg(allow_hyphen_values = true)]
-        instant: InstantArg,
-    },
+    Resolve(ResolveArgs),
     /// Print what a restore would read.
     #[command(after_help = INSTANT_HELP)]
     Plan {
-        /// The table that would be brought back.
-        table: String,
+        #[command(flatten)]
+        table: TableArgs,
         #[command(flatten)]
         target: TargetArgs,
         /// Only keys that start with this; may be given several times.
@@ -235,9 +233,9 @@ impl Command {
         use TableCommand::{Describe, List};
         matches!(
             self,
-            Self::Table(List | Describe { .. })
+            Self::Table(List { .. } | Describe { .. })
                 | Self::Window { .. }
-                | Self::Resolve { .. }
+                | Self::Resolve(_)
                 | Self::Plan { .. }
                 | Self::Export(_)
                 | Self::Get { as_of: Some(_), .. }
@@ -251,31 +249,6 @@ impl Command {
     pub(crate) fn tends_bucket(&self) -> bool {
         matches!(self, Self::Compact { .. } | Self::Expire { .. })
     }
-}
-
-/// What to do with tables.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TableCommand {
-    /// Create a table.
-    Create {
-        /// The name of the new table: at most 255 letters, digits, _, - and .
-        name: String,
-        /// Protect it at once, for so long: 35d, 12h, forever.
-        #[arg(long, value_name = "RETENTION")]
-        protect: Option<Retention>,
-    },
-    /// List the tables.
-    List,
-    /// Print all that is known of a table.
-    Describe {
-        /// The table.
-        name: String,
-    },
-    /// Drop a table; its history stays in the bucket, but no command reaches it yet.
-    Drop {
-        /// The table.
-        name: String,
-    },
 }
 
 /// Which rows to print.
@@ -344,8 +317,8 @@ pub(crate) struct MakingArgs {
 #[derive(Debug, Args)]
 #[command(after_help = INSTANT_HELP)]
 pub(crate) struct ExportArgs {
-    /// The table.
-    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
     /// The rows as of this instant, read from history; without it, as of now.
     #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
     pub(crate) as_of: Option<InstantArg>,
@@ -359,11 +332,12 @@ pub(crate) struct ExportArgs {
 
 /// What to restore, and as what.
 #[derive(Debug, Args)]
-#[command(after_help = INSTANT_HELP)]
+#[command(after_help = INSTANT_HELP, allow_missing_positional = true)]
 pub(crate) struct RestoreArgs {
-    /// The table to bring back; it is not touched.
-    pub(crate) source: String,
-    /// The name of the new table.
+    #[command(flatten)]
+    pub(crate) source: TableArgs,
+    /// The name of the new table; the one before it is brought back, and not touched.
+    #[arg(required = true)]
     pub(crate) target_name: String,
     /// The bucket to read the table from, which may be another database's; without it, the table is
     /// one of this database.

@@ -116,7 +116,7 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         | Command::Get { .. }
         | Command::Scan(_)
         | Command::Window { .. }
-        | Command::Resolve { .. }
+        | Command::Resolve(_)
         | Command::Plan { .. }
         | Command::Map { .. }
         | Command::Status
@@ -134,14 +134,18 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
 /// Runs a command that only reads history.
 fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> {
     match command {
-        Command::Table(TableCommand::List) => tables::list(session),
-        Command::Table(TableCommand::Describe { name }) => {
-            tables::describe(&session.door, &mut session.screen, &name)
+        Command::Table(TableCommand::List { dropped: false }) => tables::list(session),
+        Command::Table(TableCommand::List { dropped: true }) => tables::list_dropped(session),
+        Command::Table(TableCommand::Describe { table }) => {
+            tables::describe(&session.door, &mut session.screen, table.table())
         }
-        Command::Window { table } => protection::window(session, &table),
-        Command::Resolve { table, instant } => protection::resolve(session, &table, instant),
+        Command::Window { table } => protection::window(session, table.table()),
+        Command::Resolve(resolve) => {
+            let (table, instant) = resolve.asked()?;
+            protection::resolve(session, &table, instant)
+        }
         Command::Plan { table, target, prefix, files } => {
-            restore::plan(session, &table, &target, &prefix, files)
+            restore::plan(session, &table.table(), &target, &prefix, files)
         }
         Command::Get { table, key, as_of: Some(instant) } => {
             rows::get_as_of(session, &table, &key, instant)

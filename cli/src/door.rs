@@ -6,7 +6,7 @@ use foldback::log_tier::local_log::SegmentInfo;
 use foldback::log_tier::manifest::Manifest;
 use foldback::{
     BucketReader, Clock, Database, Resolved, RestorePlan, Row, Selection, SystemClock, TableRecord,
-    Target, View, Window,
+    TableRef, Target, View, Window,
 };
 
 use crate::commands::at;
@@ -34,16 +34,24 @@ impl Door {
         }
     }
 
+    /// What the catalog says of the tables that were dropped.
+    pub(crate) fn dropped_tables(&self) -> Vec<TableRecord> {
+        match self {
+            Self::Database(database) => database.dropped_tables(),
+            Self::Bucket(reader) => reader.dropped_tables(),
+        }
+    }
+
     /// What the catalog says of a table.
-    pub(crate) fn record(&self, table: &str) -> Result<TableRecord> {
+    pub(crate) fn record(&self, table: impl Into<TableRef>) -> Result<TableRecord> {
         self.explain(match self {
-            Self::Database(database) => database.table(table).and_then(|table| table.record()),
-            Self::Bucket(reader) => reader.record(table),
+            Self::Database(database) => database.table_record(table),
+            Self::Bucket(reader) => reader.table_record(table),
         })
     }
 
     /// The restorable windows of a table.
-    pub(crate) fn windows(&self, table: &str) -> Result<Vec<Window>> {
+    pub(crate) fn windows(&self, table: impl Into<TableRef>) -> Result<Vec<Window>> {
         self.explain(match self {
             Self::Database(database) => database.windows(table),
             Self::Bucket(reader) => reader.windows(table),
@@ -51,7 +59,7 @@ impl Door {
     }
 
     /// The commit that a target comes to.
-    pub(crate) fn resolve(&self, table: &str, target: Target) -> Result<Resolved> {
+    pub(crate) fn resolve(&self, table: impl Into<TableRef>, target: Target) -> Result<Resolved> {
         self.explain(match self {
             Self::Database(database) => database.resolve(table, target),
             Self::Bucket(reader) => reader.resolve(table, target),
@@ -61,7 +69,7 @@ impl Door {
     /// What reading a table at a target would read.
     pub(crate) fn plan(
         &self,
-        table: &str,
+        table: impl Into<TableRef>,
         target: Target,
         selection: &Selection,
     ) -> Result<RestorePlan> {
@@ -122,9 +130,12 @@ impl Door {
 
     /// Adds to what a bucket does not know that its writer may.
     fn explain<T>(&self, answer: foldback::Result<T>) -> Result<T> {
-        use foldback::Error::{NotProtected, TableNotFound};
+        use foldback::Error::{NotProtected, TableNotFound, WhichTable};
         match (self, answer) {
-            (Self::Bucket(reader), Err(error @ (TableNotFound { .. } | NotProtected { .. }))) => {
+            (
+                Self::Bucket(reader),
+                Err(error @ (TableNotFound { .. } | NotProtected { .. } | WhichTable { .. })),
+            ) => {
                 let sealed = reader.sealed();
                 Err(Error::Refused(format!(
                     "{error}; this is what the bucket knows, which holds commits up to #{}: what \

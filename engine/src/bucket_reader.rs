@@ -15,16 +15,17 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::check_history_cache_bytes;
 use crate::database::{newest_manifest, start_network};
-use crate::past::{
-    MOMENTS_MAX, Past, PastMoment, again_if_gone, check_database, check_table, is_gone,
-};
+use crate::past::{MOMENTS_MAX, Past, PastMoment, again_if_gone, check_database, is_gone};
 use crate::plan::{PlanInputs, plan};
 use crate::present::Row;
 use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
 use crate::view::ViewDoor;
-use crate::{Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, View, Window};
+use crate::{
+    Error, Resolved, RestorePlan, Result, Selection, TableRecord, TableRef, Target, View, Window,
+    table_ref,
+};
 
 /// Reads the history that a bucket holds, up to the last commit that was sealed when it was opened
 /// or refreshed last.
@@ -137,13 +138,23 @@ impl BucketReader {
         self.held().catalog.live().cloned().collect()
     }
 
-    /// What the catalog says of one of them.
+    /// What the catalog says of the tables that were dropped: those that can still be restored
+    /// first, and the last one dropped before the others.
+    #[must_use]
+    pub fn dropped_tables(&self) -> Vec<TableRecord> {
+        let held = self.held();
+        table_ref::dropped(&self.past(&held), &held.catalog)
+    }
+
+    /// What the catalog says of a table: the live one of a name, or any with its id.
     ///
     /// # Errors
     ///
-    /// [`Error::TableNotFound`], with the names that resemble it.
-    pub fn record(&self, name: &str) -> Result<TableRecord> {
-        self.held().catalog.by_name(name).cloned()
+    /// [`Error::TableNotFound`], with the names that resemble it; [`Error::WhichTable`] for a name
+    /// that only dropped tables have.
+    pub fn table_record(&self, table: impl Into<TableRef>) -> Result<TableRecord> {
+        let held = self.held();
+        table_ref::choose_any(&self.past(&held), &held.catalog, &table.into(), None).cloned()
     }
 
     /// The restorable windows of a table, in order.
@@ -155,10 +166,13 @@ impl BucketReader {
     ///
     /// # Errors
     ///
-    /// [`Error::TableNotFound`]; [`Error::NotProtected`] if it never was.
-    pub fn windows(&self, name: &str) -> Result<Vec<Window>> {
+    /// [`Error::TableNotFound`]; [`Error::NotProtected`] if it never was; [`Error::WhichTable`] for
+    /// a name that only dropped tables have.
+    pub fn windows(&self, table: impl Into<TableRef>) -> Result<Vec<Window>> {
         let held = self.held();
-        let mut windows = self.past(&held).windows(held.catalog.protected(name)?);
+        let past = self.past(&held);
+        let record = table_ref::choose(&past, &held.catalog, &table.into(), None)?;
+        let mut windows = past.windows(record);
         let known_until = held.manifest.sealed.timestamp.saturating_add_micros(-1);
         for window in windows.iter_mut().filter(|window| window.open) {
             window.latest = known_until.max(window.earliest);
@@ -172,13 +186,15 @@ impl BucketReader {
     /// # Errors
     ///
     /// [`Error::NotSealed`] for an instant or a commit of which the bucket does not know all yet;
-    /// [`Error::OutsideWindow`], [`Error::NotProtected`], [`Error::TableNotFound`]; [`Error::Tier`]
-    /// if the bucket is out of reach or damaged.
-    pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
+    /// [`Error::OutsideWindow`], [`Error::NotProtected`], [`Error::TableNotFound`],
+    /// [`Error::WhichTable`]; [`Error::Tier`] if the bucket is out of reach or damaged.
+    pub fn resolve(&self, table: impl Into<TableRef>, target: Target) -> Result<Resolved> {
+        let table = table.into();
         self.on_newer_if_gone(|held| {
-            let record = held.catalog.protected(name)?;
+            let past = self.past(held);
+            let record = table_ref::choose(&past, &held.catalog, &table, Some(target))?;
             check_sealed(target, held.manifest.sealed)?;
-            self.past(held).resolve(record, target)
+            past.resolve(record, target)
         })
     }
 
@@ -187,11 +203,18 @@ impl BucketReader {
     /// # Errors
     ///
     /// As [`Self::resolve`]; [`Error::Lost`] if a piece of history is missing.
-    pub fn plan(&self, name: &str, target: Target, selection: &Selection) -> Result<RestorePlan> {
+    pub fn plan(
+        &self,
+        table: impl Into<TableRef>,
+        target: Target,
+        selection: &Selection,
+    ) -> Result<RestorePlan> {
+        let table = table.into();
         self.on_newer_if_gone(|held| {
-            let record = held.catalog.protected(name)?;
+            let past = self.past(held);
+            let record = table_ref::choose(&past, &held.catalog, &table, Some(target))?;
             check_sealed(target, held.manifest.sealed)?;
-            self.past(held).plan(record, target, selection)
+            past.plan(record, target, selection)
         })
     }
 
@@ -222,8 +245,7 @@ impl BucketReader {
             let refresh = || self.refresh().map(drop);
             let start_anew = || {
                 let target = Target::Seq(plan.target.seq);
-                let anew = self.plan(&plan.table_name, target, &plan.selection)?;
-                check_table(&anew, plan)?;
+                let anew = self.plan(plan.table, target, &plan.selection)?;
                 PlanRows::start(Cow::Owned(anew), self.places())
             };
             refresh()?;

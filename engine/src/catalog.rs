@@ -25,6 +25,14 @@ pub(crate) enum CatalogChange {
     /// Makes a table visible. Its tree exists already, and holds a restored state if there is a
     /// lineage.
     Create { id: TableId, name: String, lineage: Option<Lineage> },
+    /// As `Create` and `Protect` in one.
+    CreateProtected {
+        id: TableId,
+        name: String,
+        lineage: Lineage,
+        retention: Retention,
+        starts_empty: bool,
+    },
     /// Ends a table. Its history stays.
     Drop { id: TableId },
     /// Starts a protection interval; `starts_empty` says that the table has no key yet.
@@ -47,9 +55,12 @@ impl Catalog {
     pub(crate) fn apply(&mut self, change: CatalogChange, commit: Commit) -> Result<Vec<Event>> {
         let record = match change {
             CatalogChange::Create { id, name, lineage } => {
-                self.check_name_is_free(&name)?;
-                assert!(!self.tables.contains_key(&id), "table id {id} is drawn only once");
-                TableRecord::new(id, name, commit, lineage)
+                self.new_record(id, name, commit, lineage)?
+            }
+            CatalogChange::CreateProtected { id, name, lineage, retention, starts_empty } => {
+                let mut record = self.new_record(id, name, commit, Some(lineage))?;
+                record.open_protection_at(commit, retention, starts_empty);
+                record
             }
             CatalogChange::Drop { id } => {
                 let mut record = self.live_by_id(id)?.clone();
@@ -62,9 +73,7 @@ impl Catalog {
                 if record.open_protection().is_some() {
                     return Err(Error::AlreadyProtected { name: record.name });
                 }
-                let first = commit;
-                let interval = ProtectionInterval { first, last: None, retention, starts_empty };
-                record.protection.push(interval);
+                record.open_protection_at(commit, retention, starts_empty);
                 record
             }
             CatalogChange::Unprotect { id } => {
@@ -95,19 +104,14 @@ impl Catalog {
         Ok(&self.tables[id])
     }
 
-    /// The live table of this name, which has a history.
-    pub(crate) fn protected(&self, name: &str) -> Result<&TableRecord> {
-        let record = self.by_name(name)?;
-        match record.protection.is_empty() {
-            true => Err(Error::NotProtected { name: record.name.clone() }),
-            false => Ok(record),
-        }
+    /// The table with this id, live or dropped.
+    pub(crate) fn by_id(&self, id: TableId) -> Result<&TableRecord> {
+        self.tables.get(&id).ok_or_else(|| no_such_id(id))
     }
 
     /// The live table with this id.
     pub(crate) fn live_by_id(&self, id: TableId) -> Result<&TableRecord> {
-        let live = self.tables.get(&id).filter(|record| record.dropped.is_none());
-        live.ok_or_else(|| Error::TableNotFound { name: format!("with id {id}"), near: Vec::new() })
+        self.by_id(id).ok().filter(|record| record.dropped.is_none()).ok_or_else(|| no_such_id(id))
     }
 
     /// Whether commits may write to this table.
@@ -175,6 +179,18 @@ impl Catalog {
             || self.tables.get(&table).is_some_and(|record| record.protected_at(seq))
     }
 
+    fn new_record(
+        &self,
+        id: TableId,
+        name: String,
+        commit: Commit,
+        lineage: Option<Lineage>,
+    ) -> Result<TableRecord> {
+        self.check_name_is_free(&name)?;
+        assert!(!self.tables.contains_key(&id), "table id {id} is drawn only once");
+        Ok(TableRecord::new(id, name, commit, lineage))
+    }
+
     fn insert(&mut self, record: TableRecord) {
         match record.dropped {
             None => drop(self.live.insert(record.name.clone(), record.id)),
@@ -191,6 +207,10 @@ impl Catalog {
         let near = near.into_iter().map(str::to_owned).collect();
         Error::TableNotFound { name: name.to_owned(), near }
     }
+}
+
+fn no_such_id(id: TableId) -> Error {
+    Error::TableNotFound { name: format!("with id {id}"), near: Vec::new() }
 }
 
 /// Refuses names that can't be typed in a shell or told apart on a screen.

@@ -25,6 +25,7 @@ mod recover;
 mod replay;
 mod restores;
 mod status;
+mod undrop;
 
 pub(crate) use open::{newest_manifest, start_network};
 pub use recover::Recovery;
@@ -120,7 +121,7 @@ impl Database {
     ///
     /// [`Error::TableExists`], or [`Error::Invalid`] for a name that no table may have.
     pub fn create_table(&self, name: &str) -> Result<Table> {
-        self.create(name, None, None)
+        self.create(name, None, None, None)
     }
 
     /// Creates a table as of a past instant, for the import of its history.
@@ -130,7 +131,7 @@ impl Database {
     /// As [`Self::create_table`]; [`Error::TimeGoesBack`] if the last commit is later.
     pub fn create_table_at(&self, name: &str, timestamp: Timestamp) -> Result<Table> {
         self.check_not_future(timestamp)?;
-        self.create(name, None, Some(timestamp))
+        self.create(name, None, None, Some(timestamp))
     }
 
     /// The live table of this name.
@@ -292,10 +293,12 @@ impl Database {
         self.change_catalog(change, None, timestamp)
     }
 
+    /// Makes a table visible; one that was restored is protected at once if a retention says so.
     pub(crate) fn create(
         &self,
         name: &str,
         lineage: Option<(Lineage, Arc<TableTree>)>,
+        retention: Option<Retention>,
         timestamp: Option<Timestamp>,
     ) -> Result<Table> {
         self.inner.log.catalog().check_name_is_free(name)?;
@@ -304,7 +307,15 @@ impl Database {
             None => (None, self.inner.present.create_tree(self.draw_table_id())?),
         };
         let id = tree.id();
-        let change = CatalogChange::Create { id, name: name.to_owned(), lineage };
+        let name = name.to_owned();
+        let change = match (lineage, retention) {
+            (Some(lineage), Some(retention)) => {
+                // Whether it starts empty is found out by the log writer.
+                let starts_empty = false;
+                CatalogChange::CreateProtected { id, name, lineage, retention, starts_empty }
+            }
+            (lineage, _) => CatalogChange::Create { id, name, lineage },
+        };
         match self.change_catalog(change, Some(Arc::clone(&tree)), timestamp) {
             Ok(_) => Ok(Table::new(self.clone(), id)),
             Err(error) => {

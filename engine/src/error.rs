@@ -26,6 +26,20 @@ pub enum Error {
         /// Names that resemble it.
         near: Vec<String>,
     },
+    /// Several tables have had this name, and none of them then.
+    #[error(
+        "no table had the name {name:?} at {asked}, but {} had it at other times: {}; nothing was \
+         read or changed; ask for an instant that one of them has, or name it by its id (`--id`)",
+        counted(choices.len()), choices.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    WhichTable {
+        /// The name asked for.
+        name: String,
+        /// The target, as it was asked for.
+        asked: String,
+        /// The tables that have the name, or had it and can still be restored.
+        choices: Vec<crate::TableChoice>,
+    },
     /// The table has no history, so there is nothing to restore it from.
     #[error(
         "table {name:?} is not protected, so it has no restorable instants; `protect` starts its \
@@ -191,6 +205,13 @@ pub enum Error {
         /// What the tree said.
         source: lsm_tree::Error,
     },
+}
+
+fn counted(tables: usize) -> String {
+    match tables {
+        1 => "one".to_owned(),
+        several => several.to_string(),
+    }
 }
 
 fn did_you_mean(near: &[String]) -> String {

@@ -301,6 +301,11 @@ impl Writer {
             self.parts.catalog.live_by_id(*id)?;
             *starts_empty = self.parts.present.tree(*id)?.is_empty(self.last.seq)?;
         }
+        if let (CatalogChange::CreateProtected { starts_empty, .. }, Some(tree)) =
+            (&mut change, &tree)
+        {
+            *starts_empty = tree.is_empty(self.last.seq)?;
+        }
         let mut catalog = Catalog::clone(&self.parts.catalog);
         let dropped = match &change {
             CatalogChange::Drop { id } => Some(*id),

@@ -53,7 +53,11 @@ impl Past<'_> {
         let timeline = self.timeline();
         let tip = self.moment.tip;
         let commit = match target {
-            Target::Latest => Some(tip),
+            // The last state of a table that was dropped is the one before that.
+            Target::Latest => match record.dropped {
+                Some(dropped) => timeline.get(dropped.seq.prev())?,
+                None => Some(tip),
+            },
             Target::At(at) => timeline.at_or_before(at)?,
             Target::Before(before) => timeline.at_or_before(before.saturating_add_micros(-1))?,
             Target::Seq(asked) if asked > tip.seq => {
@@ -185,16 +189,6 @@ pub(crate) fn check_database(plan: &RestorePlan, ours: DatabaseId) -> Result<()>
             "the plan is of database {theirs}, and cannot be run on the history of database \
              {ours}; run it where it was made, or with `restore_from`"
         ))),
-    }
-}
-
-/// Refuses a plan of what has the name of another plan's table, and is another table.
-pub(crate) fn check_table(anew: &RestorePlan, plan: &RestorePlan) -> Result<()> {
-    match anew.table == plan.table {
-        true => Ok(()),
-        false => {
-            Err(Error::TableNotFound { name: format!("with id {}", plan.table), near: Vec::new() })
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use foldback::log_tier::export::ParquetExport;
-use foldback::{KeyRange, Row, Selection, Target};
+use foldback::{KeyRange, Row, Selection, TableRef, Target};
 
 use crate::arguments::ExportArgs;
 use crate::door::Door;
@@ -13,15 +13,21 @@ use crate::error::{Error, Result};
 use crate::export::{ExportFormat, TextExport, TextFormat};
 
 pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Result<()> {
+    let table = export.table.table();
     let target = match (door, export.as_of) {
         (Door::Database(database), None) => {
-            let rows = database.table(&export.table)?.range(&KeyRange::all())?;
+            let TableRef::Name(name) = &table else {
+                return Err(Error::usage(
+                    "a table that is named by its id is exported as of an instant: give --as-of",
+                ));
+            };
+            let rows = database.table(name)?.range(&KeyRange::all())?;
             return write_rows(rows, export, format);
         }
         (Door::Bucket(_), None) => Target::Latest,
         (_, Some(instant)) => door.at(instant),
     };
-    let plan = door.plan(&export.table, target, &Selection::all())?;
+    let plan = door.plan(table, target, &Selection::all())?;
     write_rows(door.plan_rows(&plan)?, export, format)?;
     if target == Target::Latest && matches!(door, Door::Bucket(_)) {
         let commit = foldback::instant::show(plan.target.timestamp);

@@ -1,6 +1,6 @@
 //! `protect | unprotect | window | resolve`.
 
-use foldback::Window;
+use foldback::{TableRef, Window};
 
 use super::{HistorySession, Screen, Session};
 use crate::error::Result;
@@ -21,7 +21,7 @@ pub(super) fn unprotect(session: &mut Session, table: &str) -> Result<()> {
     list_windows(&mut session.screen, session.database.windows(table)?)
 }
 
-pub(super) fn window(session: &mut HistorySession, table: &str) -> Result<()> {
+pub(super) fn window(session: &mut HistorySession, table: TableRef) -> Result<()> {
     list_windows(&mut session.screen, session.door.windows(table)?)
 }
 
@@ -42,13 +42,13 @@ fn list_windows(screen: &mut Screen, windows: Vec<Window>) -> Result<()> {
 
 pub(super) fn resolve(
     session: &mut HistorySession,
-    table: &str,
+    table: &TableRef,
     instant: InstantArg,
 ) -> Result<()> {
     let resolved = session.door.resolve(table, session.door.at(instant))?;
     let next = resolved.next;
     session.screen.record(&[
-        ("table", Cell::text(Some(table))),
+        ("table", Cell::text(Some(table.to_string()))),
         ("asked", Cell::text(Some(instant.to_string()))),
         ("seq", Cell::Seq(resolved.commit.seq)),
         ("timestamp", Cell::Instant(resolved.commit.timestamp)),

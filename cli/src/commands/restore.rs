@@ -1,6 +1,6 @@
 //! `plan | restore`.
 
-use foldback::{FileRead, RestorePlan, Selection, Seq, Target};
+use foldback::{FileRead, RestorePlan, Selection, Seq, TableRef, Target};
 
 use super::{HistorySession, Screen, Session, before};
 use crate::arguments::{RestoreArgs, TargetArgs};
@@ -12,7 +12,7 @@ use crate::session::open_bucket;
 
 pub(super) fn plan(
     session: &mut HistorySession,
-    table: &str,
+    table: &TableRef,
     target: &TargetArgs,
     prefixes: &[String],
     files: bool,
@@ -33,7 +33,7 @@ pub(super) fn restore(session: &mut Session, restore: &RestoreArgs) -> Result<()
         Some(url) => open_bucket(&session.settings, url)?,
     };
     let target = target_of(&door, &restore.target)?;
-    let plan = door.plan(&restore.source, target, &selection(&restore.prefix))?;
+    let plan = door.plan(restore.source.table(), target, &selection(&restore.prefix))?;
     let bar = Progress::begin("restoring rows", None, ProgressUnit::Items);
     let watch = &mut |progress: foldback::Progress| bar.set(progress.rows);
     let restored = match &door {
@@ -45,7 +45,8 @@ pub(super) fn restore(session: &mut Session, restore: &RestoreArgs) -> Result<()
     drop(bar);
     let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     session.screen.record(&[
-        ("source", Cell::text(Some(&restore.source))),
+        ("source", Cell::text(Some(plan.table_name.clone()))),
+        ("source_id", Cell::Count(plan.table.0)),
         ("table", Cell::text(Some(&restore.target_name))),
         ("table_id", Cell::Count(restored.table.0)),
         ("restored_to_seq", Cell::Seq(restored.target.seq)),

@@ -1,12 +1,13 @@
 //! `table create | list | describe | drop`.
 
-use foldback::TableRecord;
+use foldback::{TableRecord, TableRef, Timestamp, Window};
 
 use super::{HistorySession, Screen, Session};
 use crate::arguments::TableCommand;
 use crate::door::Door;
 use crate::error::Result;
 use crate::output::Cell;
+use crate::output::progress::{Progress, ProgressUnit};
 
 pub(super) fn run(session: &mut Session, command: TableCommand) -> Result<()> {
     match command {
@@ -15,7 +16,10 @@ pub(super) fn run(session: &mut Session, command: TableCommand) -> Result<()> {
             if let Some(retention) = protect {
                 session.database.protect(&name, retention.into())?;
             }
-            describe(&Door::Database(session.database.clone()), &mut session.screen, &name)
+            describe(&Door::Database(session.database.clone()), &mut session.screen, name.into())
+        }
+        TableCommand::Undrop { table, new_name } => {
+            undrop(session, &table.table(), new_name.as_deref())
         }
         TableCommand::Drop { name } => {
             let commit = session.database.drop_table(&name)?;
@@ -25,7 +29,7 @@ pub(super) fn run(session: &mut Session, command: TableCommand) -> Result<()> {
                 ("timestamp", Cell::Instant(commit.timestamp)),
             ])
         }
-        TableCommand::List | TableCommand::Describe { .. } => {
+        TableCommand::List { .. } | TableCommand::Describe { .. } => {
             unreachable!("these only read history")
         }
     }
@@ -46,12 +50,45 @@ pub(super) fn list(session: &mut HistorySession) -> Result<()> {
     list.finish().map(drop)
 }
 
-pub(super) fn describe(door: &Door, screen: &mut Screen, name: &str) -> Result<()> {
-    let record = door.record(name)?;
-    let windows = match record.protection.is_empty() {
-        true => Vec::new(),
-        false => door.windows(name)?,
-    };
+pub(super) fn list_dropped(session: &mut HistorySession) -> Result<()> {
+    let names = &["name", "id", "created", "dropped", "windows", "earliest", "latest"];
+    let mut list = session.screen.list(names);
+    for record in session.door.dropped_tables() {
+        let windows = windows(&session.door, &record)?;
+        let instant = |instant: Option<Timestamp>| instant.map_or(Cell::Empty, Cell::Instant);
+        list.row(vec![
+            Cell::text(Some(record.name.clone())),
+            Cell::Count(record.id.0),
+            Cell::Instant(record.created.timestamp),
+            instant(record.dropped.map(|dropped| dropped.timestamp)),
+            Cell::Count(u64::try_from(windows.len()).unwrap_or(u64::MAX)),
+            instant(windows.first().map(|window| window.earliest)),
+            instant(windows.last().map(|window| window.latest)),
+        ])?;
+    }
+    list.finish().map(drop)
+}
+
+/// Brings a dropped table back.
+fn undrop(session: &mut Session, table: &TableRef, new_name: Option<&str>) -> Result<()> {
+    let bar = Progress::begin("bringing rows back", None, ProgressUnit::Items);
+    let watch = &mut |progress: foldback::Progress| bar.set(progress.rows);
+    let restored = session.database.undrop_table(table, new_name, watch)?;
+    drop(bar);
+    describe(&Door::Database(session.database.clone()), &mut session.screen, restored.table.into())
+}
+
+/// The windows of a table, which may never have been protected.
+fn windows(door: &Door, record: &TableRecord) -> Result<Vec<Window>> {
+    match record.protection.is_empty() {
+        true => Ok(Vec::new()),
+        false => door.windows(record.id),
+    }
+}
+
+pub(super) fn describe(door: &Door, screen: &mut Screen, table: TableRef) -> Result<()> {
+    let record = door.record(table)?;
+    let windows = windows(door, &record)?;
     let (earliest, latest) = (windows.first(), windows.last());
     screen.record(&[
         ("name", Cell::text(Some(record.name.clone()))),

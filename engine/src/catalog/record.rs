@@ -133,6 +133,17 @@ impl TableRecord {
         self.protection.last().filter(|interval| interval.last.is_none())
     }
 
+    /// Starts an interval at `first`; none is open.
+    pub(super) fn open_protection_at(
+        &mut self,
+        first: Commit,
+        retention: Retention,
+        starts_empty: bool,
+    ) {
+        let interval = ProtectionInterval { first, last: None, retention, starts_empty };
+        self.protection.push(interval);
+    }
+
     /// Ends the open interval, if there is one; says whether there was.
     pub(super) fn close_protection(&mut self, commit: Commit) -> bool {
         let open = self.protection.last_mut().filter(|interval| interval.last.is_none());

@@ -8,15 +8,15 @@ use tokio::sync::oneshot;
 
 use super::Database;
 use crate::log_writer::Request;
-use crate::past::{Past, PastMoment, again_if_gone, check_database, check_table};
+use crate::past::{Past, PastMoment, again_if_gone, check_database};
 use crate::present::Row;
 use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
 use crate::view::ViewDoor;
 use crate::{
-    BucketReader, Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result, Selection,
-    TableRecord, Target, View, Window,
+    BucketReader, Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result, Retention,
+    Selection, TableRecord, TableRef, Target, View, Window, table_ref,
 };
 
 impl Database {
@@ -25,17 +25,39 @@ impl Database {
         Ok(self.inner.log.catalog().live_by_id(id)?.clone())
     }
 
+    /// What the catalog says of the tables that were dropped: those that can still be restored
+    /// first, and the last one dropped before the others.
+    #[must_use]
+    pub fn dropped_tables(&self) -> Vec<TableRecord> {
+        table_ref::dropped(&self.past(), &self.inner.log.catalog())
+    }
+
+    /// What the catalog says of a table: the live one of a name, or any with its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableNotFound`]; [`Error::WhichTable`] for a name that only dropped tables have.
+    pub fn table_record(&self, table: impl Into<TableRef>) -> Result<TableRecord> {
+        let past = self.past();
+        let catalog = self.inner.log.catalog();
+        table_ref::choose_any(&past, &catalog, &table.into(), None).cloned()
+    }
+
     /// The restorable windows of a table, in order, with the gaps between them left out.
     ///
     /// # Errors
     ///
-    /// [`Error::TableNotFound`]; [`Error::NotProtected`] if it never was.
-    pub fn windows(&self, name: &str) -> Result<Vec<Window>> {
-        let record = self.protected(name)?;
-        Ok(self.past().windows(&record))
+    /// [`Error::TableNotFound`]; [`Error::NotProtected`] if it never was; [`Error::WhichTable`] for
+    /// a name that only dropped tables have.
+    pub fn windows(&self, table: impl Into<TableRef>) -> Result<Vec<Window>> {
+        let past = self.past();
+        let record = self.chosen(&past, &table.into(), None)?;
+        Ok(past.windows(&record))
     }
 
-    /// The one commit that a target comes to, and the commit after it.
+    /// The one commit that a target comes to, and the commit after it. A name means the table that
+    /// had it at that target, which can be dropped by now; the latest state of a dropped table is
+    /// the one before the drop.
     ///
     /// An instant that was asked for stays what it is: until the database is closed, no later
     /// commit is stamped at it or before it, whatever the clock does.
@@ -43,15 +65,16 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::OutsideWindow`], [`Error::InFuture`], [`Error::NotProtected`],
-    /// [`Error::TableNotFound`].
-    pub fn resolve(&self, name: &str, target: Target) -> Result<Resolved> {
-        self.protected(name)?;
+    /// [`Error::TableNotFound`]; [`Error::WhichTable`] if several had the name, and none then.
+    pub fn resolve(&self, table: impl Into<TableRef>, target: Target) -> Result<Resolved> {
+        let table = table.into();
+        self.chosen(&self.past(), &table, Some(target))?;
         self.close(target)?;
         again_if_gone(
             || self.refresh(),
             || {
                 let past = self.past();
-                past.resolve(&self.protected(name)?, target)
+                past.resolve(&self.chosen(&past, &table, Some(target))?, target)
             },
         )
     }
@@ -62,15 +85,20 @@ impl Database {
     ///
     /// As [`Self::resolve`]; [`Error::Lost`] if a piece of history is missing; [`Error::Tier`] if
     /// the bucket is out of reach or damaged.
-    pub fn plan(&self, name: &str, target: Target, selection: &Selection) -> Result<RestorePlan> {
-        self.protected(name)?;
+    pub fn plan(
+        &self,
+        table: impl Into<TableRef>,
+        target: Target,
+        selection: &Selection,
+    ) -> Result<RestorePlan> {
+        let table = table.into();
+        self.chosen(&self.past(), &table, Some(target))?;
         self.close(target)?;
         again_if_gone(
             || self.refresh(),
             || {
                 let past = self.past();
-                // Read after the past: a later record tells no less of the commits up to its tip.
-                past.plan(&self.protected(name)?, target, selection)
+                past.plan(&self.chosen(&past, &table, Some(target))?, target, selection)
             },
         )
     }
@@ -98,7 +126,19 @@ impl Database {
     ) -> Result<Restored> {
         self.inner.log.catalog().check_name_is_free(new_name)?;
         let lineage = Lineage { source: plan.table, target: plan.target, database: None };
-        self.load_table(new_name, lineage, self.plan_rows(plan)?, watch)
+        self.load_table(new_name, (lineage, None), self.plan_rows(plan)?, watch)
+    }
+
+    /// As [`Self::restore_watched`], into a table that is protected from its first commit on.
+    pub(super) fn restore_protected(
+        &self,
+        plan: &RestorePlan,
+        new_name: &str,
+        retention: Retention,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Restored> {
+        let lineage = Lineage { source: plan.table, target: plan.target, database: None };
+        self.load_table(new_name, (lineage, Some(retention)), self.plan_rows(plan)?, watch)
     }
 
     /// As [`Self::restore_watched`], for a plan that `reader` made of the history in its bucket,
@@ -117,7 +157,7 @@ impl Database {
         self.inner.log.catalog().check_name_is_free(new_name)?;
         let database = Some(reader.database()).filter(|theirs| *theirs != self.id());
         let lineage = Lineage { source: plan.table, target: plan.target, database };
-        self.load_table(new_name, lineage, reader.plan_rows(plan)?, watch)
+        self.load_table(new_name, (lineage, None), reader.plan_rows(plan)?, watch)
     }
 
     /// Runs a plan and yields its rows, ascending by key, without making a table of them.
@@ -163,16 +203,14 @@ impl Database {
 
     /// A plan of the same state of the same table, from where its events are now.
     fn plan_anew(&self, plan: &RestorePlan) -> Result<RestorePlan> {
-        let anew = self.plan(&plan.table_name, Target::Seq(plan.target.seq), &plan.selection)?;
-        check_table(&anew, plan)?;
-        Ok(anew)
+        self.plan(plan.table, Target::Seq(plan.target.seq), &plan.selection)
     }
 
     /// Makes a table of these rows, which one commit shows.
     fn load_table(
         &self,
         new_name: &str,
-        lineage: Lineage,
+        (lineage, retention): (Lineage, Option<Retention>),
         rows: impl Iterator<Item = Result<Row>>,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Restored> {
@@ -186,7 +224,7 @@ impl Database {
             }
         });
         let (rows, bytes) = tree.load(Seq::ZERO, &mut rows)?;
-        let table = self.create(new_name, Some((lineage, Arc::clone(&tree))), None)?;
+        let table = self.create(new_name, Some((lineage, Arc::clone(&tree))), retention, None)?;
         tree.spare();
         let commit = table.record()?.created;
         Ok(Restored { table: table.id(), commit, target: lineage.target, rows, bytes })
@@ -224,7 +262,14 @@ impl Database {
         Past { moment: PastMoment { segments, manifest, tip, now }, places: self.places() }
     }
 
-    fn protected(&self, name: &str) -> Result<TableRecord> {
-        self.inner.log.catalog().protected(name).cloned()
+    /// The table that is meant, which has a history. The catalog is read after the past: a later
+    /// record tells no less of the commits up to its tip.
+    fn chosen(
+        &self,
+        past: &Past<'_>,
+        table: &TableRef,
+        target: Option<Target>,
+    ) -> Result<TableRecord> {
+        table_ref::choose(past, &self.inner.log.catalog(), table, target).cloned()
     }
 }

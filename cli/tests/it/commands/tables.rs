@@ -30,6 +30,57 @@ fn a_table_is_created_listed_described_and_dropped() {
     place.db(&["scan", "plain"]).refused(3, &["there is no table \"plain\""]);
 }
 
+/// The second life of a name is not the first one's, and the first can be reached and brought back.
+#[test]
+fn a_dropped_table_can_be_listed_restored_and_brought_back() {
+    let place = Workplace::new();
+    place.db(&["table", "create", "main", "--protect", "35d"]).done();
+    let put = place.db_json(&["put", "main", "k", "first"]).done().record();
+    place.db(&["table", "drop", "main"]).done();
+    place.db(&["export", "main", "--as-of", "now"]).refused(3, &["id 1 \"main\"", "`--id`"]);
+    let dropped = place.db_json(&["table", "list", "--dropped"]).done().records();
+    assert_eq!((dropped[0]["id"].as_u64(), dropped[0]["windows"].as_u64()), (Some(1), Some(1)));
+    place.db(&["table", "create", "main", "--protect", "35d"]).done();
+    place.db(&["put", "main", "k", "second"]).done();
+
+    let seq = put["seq"].to_string();
+    place.db(&["restore", "main", "then", "--seq", &seq]).done();
+    assert_eq!(place.db(&["get", "then", "k"]).done().text(), "first\n");
+    place.db(&["restore", "--id", "1", "last", "--latest"]).done();
+    assert_eq!(place.db(&["get", "last", "k"]).done().text(), "first\n");
+    let resolved = place.db_json(&["resolve", "--id", "1", &format!("#{seq}")]).done().record();
+    assert_eq!(resolved["seq"], put["seq"]);
+    let window = place.db_json(&["window", "--id", "1"]).done().record();
+    assert_eq!((&window["open"], &window["last_seq"]), (&false.into(), &put["seq"]));
+    assert_eq!(place.db_json(&["plan", "--id", "1", "--latest"]).done().record()["table_id"], 1);
+    place.db(&["plan", "main", "--id", "1", "--latest"]).refused(2, &["cannot be used with"]);
+    place.db(&["plan", "--latest"]).refused(2, &["required"]);
+    place.db(&["export", "--id", "1"]).refused(2, &["--as-of"]);
+    let rows = place.db(&["export", "--id", "1", "--as-of", &seq_arg(&seq)]).done();
+    assert!(rows.text().contains("first"), "{}", rows.text());
+
+    let taken = "table \"main\" exists already";
+    place.db(&["table", "undrop", "main"]).refused(3, &[taken]);
+    let back = place.db_json(&["table", "undrop", "main", "--as", "back"]).done().record();
+    assert_eq!((&back["protected"], &back["retention"]), (&true.into(), &"35d".into()));
+    assert_eq!(back["restored_from_table_id"], 1);
+    assert_eq!(place.db(&["get", "back", "k"]).done().text(), "first\n");
+
+    // A bucket alone knows of it too.
+    place.db(&["seal"]).done();
+    let bucket = format!("file://{}", place.path("db/bucket").display());
+    let alone = |arguments: &[&str]| {
+        place.foldback(&[&["--bucket", &bucket, "--format", "json"], arguments].concat())
+    };
+    assert_eq!(alone(&["table", "list", "--dropped"]).done().records(), dropped);
+    assert_eq!(alone(&["table", "describe", "--id", "1"]).done().record()["name"], "main");
+    assert_eq!(alone(&["plan", "main", "--seq", &seq]).done().record()["table_id"], 1);
+}
+
+fn seq_arg(seq: &str) -> String {
+    format!("#{seq}")
+}
+
 #[test]
 fn a_name_that_is_taken_or_misspelt_or_wrong_is_refused() {
     let place = Workplace::new();

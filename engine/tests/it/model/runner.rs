@@ -274,11 +274,12 @@ impl Runner {
     fn resolve(&mut self, table: usize, aim: &Aim) -> Option<(Target, Resolved)> {
         let (name, target) = (NAMES[table], self.target(aim));
         self.settle(name);
-        let resolved = self.database().resolve(name, target);
-        if self.model.live(name).is_none() {
-            assert!(matches!(resolved, Err(Error::TableNotFound { .. })), "{resolved:?}");
+        let Some(id) = self.model.live(name).map(|table| table.id) else {
+            self.resolve_dropped(name, target);
             return None;
-        }
+        };
+        // By its name, an instant before its creation may be of an earlier table.
+        let resolved = self.database().resolve(id, target);
         let answer = match &resolved {
             Ok(resolved) => Answer::Is(*resolved),
             Err(Error::NotProtected { .. }) => Answer::NotProtected,
@@ -290,6 +291,26 @@ impl Runner {
         let expected = self.model.resolve(name, target, &windows);
         assert_eq!(answer, expected, "{name} at {target:?}");
         resolved.ok().map(|resolved| (target, resolved))
+    }
+
+    /// A name that no live table has means the dropped one that had it then.
+    fn resolve_dropped(&self, name: &str, target: Target) {
+        let dropped = self.database().dropped_tables();
+        let lives = |seq: Seq| {
+            let mut of_name = dropped.iter().filter(|record| record.name == name);
+            let ends = |dropped: foldback::Commit| seq < dropped.seq;
+            of_name.any(|record| record.created.seq <= seq && record.dropped.is_some_and(ends))
+        };
+        match self.database().resolve(name, target) {
+            Ok(resolved) => assert!(lives(resolved.commit.seq), "{name}: {resolved:?}"),
+            Err(
+                Error::TableNotFound { .. }
+                | Error::WhichTable { .. }
+                | Error::NotProtected { .. }
+                | Error::OutsideWindow { .. },
+            ) => {}
+            Err(other) => panic!("{name} at {target:?}: {other}"),
+        }
     }
 
     fn rows(&mut self, table: usize, aim: &Aim, chosen: &[Chosen]) {
