@@ -138,18 +138,24 @@ pub(crate) enum Command {
     Import(ImportCommand),
     /// Write a table's rows to a file, sorted by key.
     Export(ExportArgs),
-    /// Keep a table's history from now on, so that its instants can be restored.
+    /// Keep a table's history from now on, so that its instants can be restored; or change for how
+    /// long they are.
     Protect {
         /// The table.
         table: String,
-        /// How long instants stay restorable: 35d, 12h, 90s, forever.
-        #[arg(long, default_value_t = Retention::Secs(35 * 86_400))]
-        retention: Retention,
+        /// How long instants stay restorable: 35d (the default), 12h, 90s, forever. Of a table that
+        /// is protected already a longer one holds at once, a shorter one after a day (setting
+        /// shortening_undo_secs), and can be taken back until then.
+        #[arg(long)]
+        retention: Option<Retention>,
     },
     /// Stop keeping a table's history; what there is stays until its retention passes.
     Unprotect {
         /// The table.
         table: String,
+        /// Give up all of its history now: no instant of it can be restored any more.
+        #[arg(long)]
+        discard: bool,
     },
     /// Print the restorable instants of a table.
     Window {

@@ -109,7 +109,7 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         Command::Scan(scan @ ScanArgs { as_of: None, .. }) => rows::scan(session, &scan),
         Command::Import(import) => import::run(session, import),
         Command::Protect { table, retention } => protection::protect(session, &table, retention),
-        Command::Unprotect { table } => protection::unprotect(session, &table),
+        Command::Unprotect { table, discard } => protection::unprotect(session, &table, discard),
         Command::Restore(restore) => restore::restore(session, &restore),
         Command::Seal => standing::seal(session),
         Command::Export(_)

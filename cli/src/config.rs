@@ -90,6 +90,8 @@ pub(crate) struct EngineSettings {
     pub(crate) file_bytes_target: Option<u64>,
     /// How long a file stays in the bucket once nothing needs it.
     pub(crate) grace_secs: Option<u64>,
+    /// How long a shorter retention waits, so that it can be taken back.
+    pub(crate) shortening_undo_secs: Option<u64>,
 }
 
 /// When a write counts as done.

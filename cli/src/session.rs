@@ -39,6 +39,9 @@ pub(crate) fn engine_config(settings: &Settings) -> Result<Config> {
     if let Some(secs) = engine.segment_age_max_secs {
         config.segment_age_max = Duration::from_secs(secs);
     }
+    if let Some(secs) = engine.shortening_undo_secs {
+        config.shortening_undo = Duration::from_secs(secs);
+    }
     config.compactor = engine.compactor.unwrap_or(config.compactor);
     config.policy = policy(engine);
     Ok(config)

@@ -205,7 +205,9 @@ fn expire(inputs: JobInputs<'_>) -> Option<Job> {
 
 /// Moves expiry's clock on where nobody else publishes: left alone for long, it would not follow.
 fn tick(inputs: JobInputs<'_>) -> Option<Expiry> {
-    let expires = inputs.intervals.iter().any(|interval| interval.retention_micros.is_some());
+    let ends =
+        |interval: &Interval| interval.retention_micros.is_some() || interval.shortens.is_some();
+    let expires = inputs.intervals.iter().any(ends);
     let due = inputs.manifest.clock.saturating_add_micros(CLOCK_TICK) <= inputs.clock();
     (expires && due).then(|| Expiry::tick(inputs.manifest.number))
 }

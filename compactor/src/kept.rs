@@ -24,13 +24,26 @@ pub struct Interval {
     pub starts_empty: bool,
     /// For how long instants stay restorable, in microseconds; `None` is for ever.
     pub retention_micros: Option<i64>,
+    /// The shorter retention that takes its place, if one waits.
+    pub shortens: Option<Shortening>,
+}
+
+/// A retention that is shorter than the one before, and waits so that it can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortening {
+    /// When it takes effect, by the clock that expiry goes by.
+    pub from: Timestamp,
+    /// For how long instants stay restorable then, in microseconds.
+    pub retention_micros: i64,
 }
 
 impl Interval {
     /// The earliest instant that is to be restorable at `now`; `None` if all are.
     #[must_use]
     pub fn horizon(&self, now: Timestamp) -> Option<Timestamp> {
-        self.retention_micros.map(|micros| now.saturating_add_micros(-micros))
+        let shorter = self.shortens.filter(|shorter| shorter.from <= now);
+        let micros = shorter.map(|shorter| shorter.retention_micros).or(self.retention_micros);
+        micros.map(|micros| now.saturating_add_micros(-micros))
     }
 
     /// Whether the state after commit `seq` belongs to it.

@@ -259,11 +259,13 @@ impl BucketReader {
     /// # Errors
     ///
     /// As [`Self::plan`].
-    pub fn view(&self, name: &str, target: Target) -> Result<View<'_>> {
+    pub fn view(&self, table: impl Into<TableRef>, target: Target) -> Result<View<'_>> {
+        let table = table.into();
         self.on_newer_if_gone(|held| {
-            let record = held.catalog.protected(name)?;
+            let past = self.past(held);
+            let record = table_ref::choose(&past, &held.catalog, &table, Some(target))?;
             check_sealed(target, held.manifest.sealed)?;
-            View::take(ViewDoor::Bucket(self), &self.past(held), record.clone(), target)
+            View::take(ViewDoor::Bucket(self), &past, record.clone(), target)
         })
     }
 

@@ -14,7 +14,7 @@ use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 
 mod record;
 
-pub use record::{Lineage, ProtectionInterval, Retention, TableRecord};
+pub use record::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
 
 use crate::config::NAME_BYTES_MAX;
 use crate::{Error, Result};
@@ -39,6 +39,10 @@ pub(crate) enum CatalogChange {
     Protect { id: TableId, retention: Retention, starts_empty: bool },
     /// Ends the protection interval that is open.
     Unprotect { id: TableId },
+    /// Gives the open interval another retention; a shorter one waits for `undo_micros`.
+    SetRetention { id: TableId, retention: Retention, undo_micros: i64 },
+    /// Ends the interval that is open, and gives up the states of all. The table can be dropped.
+    Discard { id: TableId },
 }
 
 /// Every table that ever was, by id, and the names of the live ones.
@@ -81,6 +85,30 @@ impl Catalog {
                 if !record.close_protection(commit) {
                     return Err(Error::NotProtected { name: record.name });
                 }
+                record
+            }
+            CatalogChange::SetRetention { id, retention, undo_micros } => {
+                let mut record = self.live_by_id(id)?.clone();
+                let open = record.protection.last_mut().filter(|interval| interval.last.is_none());
+                let Some(interval) = open else {
+                    return Err(Error::NotProtected { name: record.name });
+                };
+                let now = commit.timestamp;
+                let is_same = interval.retention_at(now) == retention;
+                if is_same && interval.pending_at(now).is_none() {
+                    return Err(Error::AlreadyProtected { name: record.name });
+                }
+                interval.change_retention(commit, retention, undo_micros);
+                record
+            }
+            CatalogChange::Discard { id } => {
+                let mut record = self.by_id(id)?.clone();
+                record.close_protection(commit);
+                if record.protection.iter().all(ProtectionInterval::is_discarded) {
+                    return Err(Error::NotProtected { name: record.name });
+                }
+                let kept = record.protection.iter_mut().filter(|interval| !interval.is_discarded());
+                kept.for_each(|interval| interval.change_retention(commit, Retention::Secs(0), 0));
                 record
             }
         };
@@ -139,22 +167,34 @@ impl Catalog {
     }
 
     /// The protection intervals of all tables that ever were, and the catalog's own, as they were
-    /// at commit `sealed`: nothing is given up for what could still be lost with this machine.
+    /// at commit `sealed`: nothing is given up for what could still be lost with this machine. A
+    /// shorter retention that waits is told with its instant, which is one of expiry's own clock.
     pub(crate) fn intervals(&self, sealed: Seq) -> Vec<Interval> {
         let of = |record: &TableRecord| -> Vec<Interval> {
-            record.protection.iter().map(|interval| interval.kept(record.id)).collect()
+            let known = record.protection.iter().filter(|interval| interval.first.seq <= sealed);
+            known.map(|interval| interval.kept_as_of(record.id, sealed)).collect()
         };
         let mut intervals: Vec<_> = self.all().flat_map(of).collect();
-        intervals.retain(|interval| interval.first.seq <= sealed);
-        for interval in &mut intervals {
-            interval.last = interval.last.filter(|last| last.seq <= sealed);
-        }
-        // Settings are kept for as long as anything that was made under them.
-        let retentions = intervals.iter().map(|interval| interval.retention_micros);
-        let longest = retentions.reduce(|longest, next| Some(longest?.max(next?)));
-        let longest = longest.unwrap_or(Retention::default().micros());
-        intervals.insert(0, Self::interval_of_catalog(longest));
+        let catalog = Self::interval_of_settings(&intervals);
+        intervals.insert(0, catalog);
         intervals
+    }
+
+    /// Settings are kept for as long as anything that was made under them.
+    fn interval_of_settings(intervals: &[Interval]) -> Interval {
+        let kept = intervals.iter().filter(|interval| interval.retention_micros != Some(0));
+        let longest = |retentions: &mut dyn Iterator<Item = Option<i64>>| {
+            let longest = retentions.reduce(|longest, next| Some(longest?.max(next?)));
+            longest.unwrap_or(Retention::default().micros())
+        };
+        let now = longest(&mut kept.clone().map(|interval| interval.retention_micros));
+        let shorter = |interval: &Interval| interval.shortens.map(|it| it.retention_micros);
+        let then = longest(&mut kept.clone().map(|it| shorter(it).or(it.retention_micros)));
+        let from = kept.filter_map(|interval| Some(interval.shortens?.from)).max();
+        let shortens = from.zip(then).map(|(from, retention_micros)| {
+            foldback_compactor::Shortening { from, retention_micros }
+        });
+        Interval { shortens, ..Self::interval_of_catalog(now) }
     }
 
     /// The protection of table 0: always.
@@ -165,6 +205,7 @@ impl Catalog {
             last: None,
             starts_empty: true,
             retention_micros,
+            shortens: None,
         }
     }
 

@@ -22,6 +22,11 @@ pub const BATCH_EVENTS_MAX: usize = 900_000;
 /// Longest table name, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
+/// How long a shorter retention waits, unless the settings say otherwise: a day.
+const SHORTENING_UNDO: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest that it may wait: a year.
+const SHORTENING_UNDO_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -60,6 +65,9 @@ pub struct Config {
     pub compactor: bool,
     /// When history is merged and folded, and how long what is not needed stays.
     pub policy: Policy,
+    /// How long a shorter retention waits before it takes effect, so that it can be taken back; at
+    /// most a year.
+    pub shortening_undo: Duration,
     /// Where commits get their time from.
     pub clock: Arc<dyn Clock>,
 }
@@ -81,6 +89,7 @@ impl Config {
             memtable_bytes_max: 64 * 1024 * 1024,
             compactor: true,
             policy: Policy::default(),
+            shortening_undo: SHORTENING_UNDO,
             clock: Arc::new(SystemClock),
         }
     }
@@ -108,6 +117,13 @@ impl Config {
         }
         check_history_cache_bytes(self.history_cache_bytes)?;
         self.policy.check().map_err(Error::Invalid)?;
+        if self.shortening_undo > SHORTENING_UNDO_MAX {
+            return Err(Error::Invalid(format!(
+                "setting shortening_undo is {} seconds, it may be at most {}",
+                self.shortening_undo.as_secs(),
+                SHORTENING_UNDO_MAX.as_secs()
+            )));
+        }
         if self.segment_age_max.is_zero() {
             return Err(Error::Invalid("setting segment_age_max must be over zero".to_owned()));
         }

@@ -232,6 +232,41 @@ impl Database {
         self.change_catalog(CatalogChange::Unprotect { id }, None, None)
     }
 
+    /// Gives a protected table another retention. A longer one takes effect at once: what was given
+    /// up before stays so, and from here on more is kept. A shorter one takes effect after
+    /// [`Config::shortening_undo`]; any retention that is set before that takes its place.
+    ///
+    /// It returns once the bucket knows, so that no other process goes by the old retention.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotProtected`], [`Error::TableNotFound`]; [`Error::AlreadyProtected`] if it has
+    /// that retention. If the bucket fails after the change was recorded, the error says so, and it
+    /// is sealed later.
+    pub fn set_retention(&self, name: &str, retention: Retention) -> Result<Commit> {
+        check_retention(retention)?;
+        let id = self.table(name)?.id();
+        let undo = self.inner.config.shortening_undo.as_micros();
+        let undo_micros = i64::try_from(undo).expect("the settings allow a year at most");
+        let change = CatalogChange::SetRetention { id, retention, undo_micros };
+        let commit = self.change_catalog(change, None, None)?;
+        self.seal()?;
+        Ok(commit)
+    }
+
+    /// Ends the protection of a table, if it is on, and gives up all of its history now. From this
+    /// commit on no window lists it; once the commit is sealed, expiry drops its files, and a sweep
+    /// deletes them after the grace and the leases of running readers. An id may be of a table that
+    /// was dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotProtected`] if there is no history, [`Error::TableNotFound`].
+    pub fn discard_history(&self, table: impl Into<crate::TableRef>) -> Result<Commit> {
+        let id = self.table_record(table)?.id;
+        self.change_catalog(CatalogChange::Discard { id }, None, None)
+    }
+
     /// Seals everything that is committed: when it returns, the bucket holds it.
     ///
     /// # Errors
@@ -284,9 +319,7 @@ impl Database {
         retention: Retention,
         timestamp: Option<Timestamp>,
     ) -> Result<Commit> {
-        if retention == Retention::Secs(0) {
-            return Err(Error::Invalid("a retention is at least one second".to_owned()));
-        }
+        check_retention(retention)?;
         let id = self.table(name)?.id();
         // Whether the table starts empty is found out by the log writer, at the very commit.
         let change = CatalogChange::Protect { id, retention, starts_empty: false };
@@ -356,5 +389,12 @@ impl Database {
             true => Ok(()),
             false => Err(Error::InFuture { asked: crate::instant::show(timestamp), now }),
         }
+    }
+}
+
+fn check_retention(retention: Retention) -> Result<()> {
+    match retention {
+        Retention::Secs(0) => Err(Error::Invalid("a retention is at least one second".to_owned())),
+        _ => Ok(()),
     }
 }

@@ -59,7 +59,7 @@ pub use batch::{CommitHandle, WriteBatch, WriteOptions};
 pub use bucket_compactor::{BucketCompactor, CompactorConfig};
 pub use bucket_look::BucketLook;
 pub use bucket_reader::BucketReader;
-pub use catalog::{Lineage, ProtectionInterval, Retention, TableRecord};
+pub use catalog::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX,

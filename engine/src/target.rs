@@ -76,7 +76,7 @@ pub(crate) fn windows(
     now: Timestamp,
 ) -> Vec<Window> {
     let mut windows = Vec::new();
-    for interval in &record.protection {
+    for interval in record.protection.iter().filter(|interval| !interval.is_discarded()) {
         let Some(first) = interval.kept(record.id).earliest(manifest) else { continue };
         let (latest, last) = match interval.last {
             Some(end) => (end.timestamp.saturating_add_micros(-1), end.seq.prev()),

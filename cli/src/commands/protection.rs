@@ -1,6 +1,6 @@
 //! `protect | unprotect | window | resolve`.
 
-use foldback::{TableRef, Window};
+use foldback::{Clock, TableRef, Window};
 
 use super::{HistorySession, Screen, Session};
 use crate::error::Result;
@@ -8,12 +8,50 @@ use crate::instant::InstantArg;
 use crate::output::Cell;
 use crate::span::Retention;
 
-pub(super) fn protect(session: &mut Session, table: &str, retention: Retention) -> Result<()> {
-    session.database.protect(table, retention.into())?;
+/// Protects a table, or changes the retention of one that is protected.
+pub(super) fn protect(
+    session: &mut Session,
+    table: &str,
+    retention: Option<Retention>,
+) -> Result<()> {
+    let database = &session.database;
+    let is_protected = database.table(table)?.record()?.open_protection().is_some();
+    match retention {
+        Some(retention) if is_protected => {
+            database.set_retention(table, retention.into())?;
+            tell_pending(session, table)?;
+        }
+        Some(retention) => drop(database.protect(table, retention.into())?),
+        None => drop(database.protect(table, foldback::Retention::default())?),
+    }
     list_windows(&mut session.screen, session.database.windows(table)?)
 }
 
-pub(super) fn unprotect(session: &mut Session, table: &str) -> Result<()> {
+/// Says of a shorter retention when it takes effect.
+fn tell_pending(session: &mut Session, table: &str) -> Result<()> {
+    let record = session.database.table(table)?.record()?;
+    let open = record.open_protection();
+    let Some(waits) = open.and_then(|open| open.pending_at(foldback::SystemClock.now())) else {
+        return Ok(());
+    };
+    session.screen.note(&format!(
+        "a retention of {} takes effect at {}; until then `protect {table} --retention {}` takes it \
+         back",
+        waits.new,
+        foldback::instant::show(waits.from),
+        waits.old
+    ))
+}
+
+pub(super) fn unprotect(session: &mut Session, table: &str, discard: bool) -> Result<()> {
+    if discard {
+        session.database.discard_history(table)?;
+        session.database.seal()?;
+        session.screen.note(
+            "its history is given up; the files go with the next upkeep, which `expire` does now",
+        )?;
+        return list_windows(&mut session.screen, session.database.windows(table)?);
+    }
     session.database.unprotect(table)?;
     session
         .screen

@@ -1,6 +1,6 @@
 //! `table create | list | describe | drop`.
 
-use foldback::{TableRecord, TableRef, Timestamp, Window};
+use foldback::{Clock, SystemClock, TableRecord, TableRef, Timestamp, Window};
 
 use super::{HistorySession, Screen, Session};
 use crate::arguments::TableCommand;
@@ -90,24 +90,58 @@ pub(super) fn describe(door: &Door, screen: &mut Screen, table: TableRef) -> Res
     let record = door.record(table)?;
     let windows = windows(door, &record)?;
     let (earliest, latest) = (windows.first(), windows.last());
+    let now = SystemClock.now();
+    let waits = record.open_protection().and_then(|interval| interval.pending_at(now));
+    // What a window holds beyond the last sealed commit would be lost with the writer's machine.
+    let sealed = door.manifest().sealed.timestamp;
+    let latest_sealed = latest.map(|window| window.latest.min(sealed.max(window.earliest)));
+    let lag = latest.zip(latest_sealed).map(|(window, sealed)| window.latest.0.abs_diff(sealed.0));
+    let instant = |instant: Option<Timestamp>| instant.map_or(Cell::Empty, Cell::Instant);
     screen.record(&[
         ("name", Cell::text(Some(record.name.clone()))),
         ("id", Cell::Count(record.id.0)),
         ("created", Cell::Instant(record.created.timestamp)),
         ("created_seq", Cell::Seq(record.created.seq)),
+        ("status", Cell::text(Some(status(&record)))),
+        ("dropped", instant(record.dropped.map(|dropped| dropped.timestamp))),
         ("protected", Cell::Flag(record.open_protection().is_some())),
         ("retention", retention(&record)),
+        ("pending_retention", Cell::text(waits.map(|waits| waits.new.to_string()))),
+        ("pending_from", instant(waits.map(|waits| waits.from))),
         ("windows", Cell::Count(u64::try_from(windows.len()).unwrap_or(u64::MAX))),
         ("earliest", earliest.map_or(Cell::Empty, |window| Cell::Instant(window.earliest))),
         ("latest", latest.map_or(Cell::Empty, |window| Cell::Instant(window.latest))),
+        ("latest_sealed", instant(latest_sealed)),
+        ("sealed_lag_micros", lag.map_or(Cell::Empty, Cell::Duration)),
+        ("intervals", Cell::text(Some(intervals(&windows)).filter(|shown| !shown.is_empty()))),
         ("restored_from_database", restored_from(&record, from_database)),
         ("restored_from_table_id", restored_from(&record, |lineage| Cell::Count(lineage.source.0))),
         ("restored_at_seq", restored_from(&record, |lineage| Cell::Seq(lineage.target.seq))),
     ])
 }
 
+fn status(record: &TableRecord) -> &'static str {
+    match (record.dropped, record.open_protection()) {
+        (Some(_), _) => "dropped",
+        (None, Some(_)) => "live, protected",
+        (None, None) => "live, not protected",
+    }
+}
+
+/// The windows, and the gaps between them, in which nothing can be restored.
+fn intervals(windows: &[Window]) -> String {
+    let show = foldback::instant::show;
+    let each = windows.iter().map(|window| {
+        let latest = if window.open { "now".to_owned() } else { show(window.latest) };
+        format!("{} to {latest} (from #{})", show(window.earliest), window.first)
+    });
+    each.collect::<Vec<_>>().join(", then a gap, then ")
+}
+
+/// The retention in effect.
 fn retention(record: &TableRecord) -> Cell {
-    Cell::text(record.open_protection().map(|interval| interval.retention.to_string()))
+    let now = SystemClock.now();
+    Cell::text(record.open_protection().map(|interval| interval.retention_at(now).to_string()))
 }
 
 fn from_database(lineage: foldback::Lineage) -> Cell {

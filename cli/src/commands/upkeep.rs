@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldback::log_tier::manifest::Manifest;
-use foldback::{BucketCompactor, Retention, TableRecord, steady_now};
+use foldback::{BucketCompactor, Clock, Retention, SystemClock, TableRecord, steady_now};
 
 use super::Screen;
 use crate::config::Settings;
@@ -85,12 +85,13 @@ pub(super) fn expire(settings: &Settings, confirm: bool, screen: &mut Screen) ->
     let protected: Vec<_> = tables.iter().filter(|table| !table.protection.is_empty()).collect();
     let names = &["table", "retention", "earliest", "first_seq"];
     let mut list = screen.list(names);
+    let now = SystemClock.now();
     for table in &protected {
         let windows = door.windows(&table.name)?;
         let first = windows.first();
         list.row(vec![
             Cell::text(Some(&table.name)),
-            Cell::text(table.protection.last().map(|interval| interval.retention.to_string())),
+            Cell::text(table.protection.last().map(|last| last.retention_at(now).to_string())),
             first.map_or(Cell::Empty, |window| Cell::Instant(window.earliest)),
             first.map_or(Cell::Empty, |window| Cell::Seq(window.first)),
         ])?;
@@ -199,7 +200,8 @@ fn show(screen: &mut Screen, before: &Manifest, after: &Manifest, done: &Outcome
 
 /// Whether any history of the table is ever given up.
 fn expires(table: &TableRecord) -> bool {
-    table.protection.iter().any(|interval| interval.retention != Retention::Forever)
+    let now = SystemClock.now();
+    table.protection.iter().any(|interval| interval.retention_at(now) != Retention::Forever)
 }
 
 fn tell_job(job: &str) {

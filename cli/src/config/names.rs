@@ -8,7 +8,7 @@ use foldback::log_tier::near_names::did_you_mean;
 pub(super) const TOP_NAMES: [&str; 4] = ["data", "bucket", "s3", "engine"];
 
 /// Settings of the table `[engine]`.
-pub(super) const ENGINE_NAMES: [&str; 14] = [
+pub(super) const ENGINE_NAMES: [&str; 15] = [
     "segment_bytes_max",
     "segment_age_max_secs",
     "durability",
@@ -23,6 +23,7 @@ pub(super) const ENGINE_NAMES: [&str; 14] = [
     "merge_fanout",
     "file_bytes_target",
     "grace_secs",
+    "shortening_undo_secs",
 ];
 
 /// One setting of the table `[s3]`. The object store knows it by the same name after `aws_`, and

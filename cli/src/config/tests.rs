@@ -29,6 +29,7 @@ fold_files_max = 16
 merge_fanout = 4
 file_bytes_target = 33554432
 grace_secs = 3600
+shortening_undo_secs = 60
 "#;
 
 /// Settings from a file with this text, where the variables of `set` are set.
@@ -81,6 +82,7 @@ fn a_whole_file_is_read() {
         merge_fanout: Some(4),
         file_bytes_target: Some(33_554_432),
         grace_secs: Some(3600),
+        shortening_undo_secs: Some(60),
     };
     assert_eq!(settings.engine, expected);
 }

@@ -18,7 +18,15 @@ fn plane(sealed: u64) -> Plane {
     plane.events = (2..=20).map(row).collect();
     let (first, last, starts_empty) = (plane.commit(1), None, true);
     let retention_micros = None;
-    plane.intervals.push(Interval { table: TABLE, first, last, starts_empty, retention_micros });
+    let shortens = None;
+    plane.intervals.push(Interval {
+        table: TABLE,
+        first,
+        last,
+        starts_empty,
+        retention_micros,
+        shortens,
+    });
     (1..=sealed / 2).for_each(|half| plane.seal(half * 2));
     plane
 }

@@ -103,7 +103,15 @@ fn twenty(puts: &[u64], retention: Option<i64>) -> Plane {
     for table in [TABLE, OTHER] {
         let (first, last, starts_empty) = (plane.commit(1), None, true);
         let retention_micros = if table == TABLE { retention } else { Some(10) };
-        plane.intervals.push(Interval { table, first, last, starts_empty, retention_micros });
+        let shortens = None;
+        plane.intervals.push(Interval {
+            table,
+            first,
+            last,
+            starts_empty,
+            retention_micros,
+            shortens,
+        });
     }
     for seq in 1..=20 {
         let row = |table| Row { table, key: b'b', seq, value: Some(seq) };

@@ -40,7 +40,8 @@ fn ground() -> Plane {
 
 fn protect(plane: &mut Plane, table: TableId, first: u64, starts_empty: bool) {
     let (first, last, retention_micros) = (plane.commit(first), None, None);
-    plane.intervals.push(Interval { table, first, last, starts_empty, retention_micros });
+    let shortens = None;
+    plane.intervals.push(Interval { table, first, last, starts_empty, retention_micros, shortens });
 }
 
 /// A delta with so many bytes of each of these tables.

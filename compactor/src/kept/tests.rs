@@ -48,6 +48,7 @@ fn ten(intervals: &[(u64, Option<u64>, bool)]) -> Plane {
         last: last.map(|last| plane.commit(last)),
         starts_empty: *starts_empty,
         retention_micros: None,
+        shortens: None,
     };
     plane.intervals = intervals.iter().map(interval).collect();
     let row = |seq| crate::model::Row { table: TABLE, key: b'a', seq, value: Some(seq) };

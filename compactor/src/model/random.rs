@@ -31,6 +31,7 @@ impl Plane {
             last: None,
             starts_empty: true,
             retention_micros: retention,
+            shortens: None,
         };
         if table == TableId::CATALOG {
             self.intervals.push(catalog);

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use foldback_compactor::Interval;
-use foldback_log_tier::{Change, Commit, DatabaseId, Error as TierError, Event, Seq, TableId};
+use foldback_compactor::{Interval, Shortening};
+use foldback_log_tier::{
+    Change, Commit, DatabaseId, Error as TierError, Event, Seq, TableId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -38,6 +40,16 @@ impl Retention {
     }
 }
 
+impl Retention {
+    fn is_shorter_than(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Secs(ours), Self::Secs(theirs)) => ours < theirs,
+            (Self::Secs(_), Self::Forever) => true,
+            (Self::Forever, _) => false,
+        }
+    }
+}
+
 impl fmt::Display for Retention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
@@ -52,9 +64,24 @@ impl fmt::Display for Retention {
     }
 }
 
+/// A change of the retention of a protection interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionChange {
+    /// The commit that asked for it.
+    pub by: Commit,
+    /// The retention in effect until then, and until `from`.
+    pub old: Retention,
+    /// The retention from `from` on; zero gives up all states of the interval, which has ended.
+    pub new: Retention,
+    /// When it takes effect: at once if it is longer, later if it is shorter. A change that comes
+    /// before this instant takes its place.
+    pub from: Timestamp,
+}
+
 /// A run of commits during which the history of a table is kept: `first <= seq`, and
 /// `seq < last.seq` where it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProtectionInterval {
     /// The commit that switched protection on.
@@ -62,19 +89,68 @@ pub struct ProtectionInterval {
     /// The commit that switched it off, or dropped the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Commit>,
-    /// How long its instants stay restorable.
+    /// How long its instants stay restorable, as it was asked for at first.
     pub retention: Retention,
     /// Whether the table had no key at `first`; if it had some, restores need a base first.
     pub starts_empty: bool,
+    /// What was asked for later, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RetentionChange>,
 }
 
 impl ProtectionInterval {
     /// The interval as the compactor knows it, of this table.
     #[must_use]
     pub(crate) fn kept(&self, table: TableId) -> Interval {
-        let Self { first, last, retention, starts_empty } = *self;
+        self.kept_as_of(table, Seq::MAX)
+    }
+
+    /// The interval as the compactor knows it, as it was at commit `sealed`.
+    #[must_use]
+    pub(crate) fn kept_as_of(&self, table: TableId, sealed: Seq) -> Interval {
+        let Self { first, last, starts_empty, .. } = *self;
+        let last = last.filter(|last| last.seq <= sealed);
+        let (retention, pending) = match self.changes.iter().rfind(|it| it.by.seq <= sealed) {
+            None => (self.retention, None),
+            Some(change) if change.from <= change.by.timestamp => (change.new, None),
+            Some(change) => (change.old, Some(change)),
+        };
+        let shortens = pending.and_then(|change| {
+            let retention_micros = change.new.micros()?;
+            Some(Shortening { from: change.from, retention_micros })
+        });
         let retention_micros = retention.micros();
-        Interval { table, first, last, starts_empty, retention_micros }
+        Interval { table, first, last, starts_empty, retention_micros, shortens }
+    }
+
+    /// How long its instants stay restorable, by what is in effect at `now`.
+    #[must_use]
+    pub fn retention_at(&self, now: Timestamp) -> Retention {
+        match self.changes.last() {
+            None => self.retention,
+            Some(change) if change.from <= now => change.new,
+            Some(change) => change.old,
+        }
+    }
+
+    /// The shorter retention that takes effect after `now`, if one waits.
+    #[must_use]
+    pub fn pending_at(&self, now: Timestamp) -> Option<&RetentionChange> {
+        self.changes.last().filter(|change| now < change.from)
+    }
+
+    /// Whether all of its states were given up at once.
+    #[must_use]
+    pub fn is_discarded(&self) -> bool {
+        self.changes.last().is_some_and(|change| change.new == Retention::Secs(0))
+    }
+
+    /// Asks for another retention by a commit; a shorter one waits for `undo_micros`.
+    pub(super) fn change_retention(&mut self, by: Commit, new: Retention, undo_micros: i64) {
+        let old = self.retention_at(by.timestamp);
+        let waits = if new.is_shorter_than(old) { undo_micros } else { 0 };
+        let from = by.timestamp.saturating_add_micros(waits);
+        self.changes.push(RetentionChange { by, old, new, from });
     }
 
     /// Whether the state after commit `seq` belongs to this interval.
@@ -140,7 +216,8 @@ impl TableRecord {
         retention: Retention,
         starts_empty: bool,
     ) {
-        let interval = ProtectionInterval { first, last: None, retention, starts_empty };
+        let (last, changes) = (None, Vec::new());
+        let interval = ProtectionInterval { first, last, retention, starts_empty, changes };
         self.protection.push(interval);
     }
 

@@ -184,14 +184,16 @@ impl Database {
 
     /// A view of the table with this id at a target.
     pub(crate) fn view_at(&self, id: TableId, target: Target) -> Result<View<'static>> {
-        let record = || self.protected(&self.record(id)?.name);
-        record()?;
+        // A handle of a table that was dropped reads nothing any more.
+        self.record(id)?;
+        let chosen = |past: &Past<'_>| self.chosen(past, &TableRef::Id(id), Some(target));
+        chosen(&self.past())?;
         self.close(target)?;
         again_if_gone(
             || self.refresh(),
             || {
                 let past = self.past();
-                View::take(ViewDoor::Database(self.clone()), &past, record()?, target)
+                View::take(ViewDoor::Database(self.clone()), &past, chosen(&past)?, target)
             },
         )
     }

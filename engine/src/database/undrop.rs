@@ -30,7 +30,8 @@ impl Database {
         let new_name = new_name.unwrap_or(&record.name);
         catalog.check_name_is_free(new_name)?;
         let plan = self.plan(record.id, Target::Latest, &Selection::all())?;
-        let restored = self.restore_protected(&plan, new_name, last.retention, watch)?;
+        let retention = last.retention_at(plan.target.timestamp);
+        let restored = self.restore_protected(&plan, new_name, retention, watch)?;
         if restored.rows > 0 {
             self.inner.background.seal_all()?;
         }

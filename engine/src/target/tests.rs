@@ -14,7 +14,8 @@ fn commit(seq: u64, micros: i64) -> Commit {
 }
 
 fn interval(first: Commit, last: Option<Commit>, starts_empty: bool) -> ProtectionInterval {
-    ProtectionInterval { first, last, retention: Retention::Forever, starts_empty }
+    let (retention, changes) = (Retention::Forever, Vec::new());
+    ProtectionInterval { first, last, retention, starts_empty, changes }
 }
 
 fn record(protection: &[ProtectionInterval]) -> TableRecord {
@@ -83,18 +84,18 @@ fn a_table_that_starts_empty_is_restorable_at_once() {
 #[test]
 fn a_table_with_keys_is_restorable_from_its_first_base_on() {
     let open = interval(commit(10, 1_000), None, false);
-    check(&[open], &[], &[]);
-    check(&[open], &[commit(9, 900)], &[]);
-    check(&[open], &[commit(10, 1_000)], &["1000..5000 #10..50+"]);
+    check(std::slice::from_ref(&open), &[], &[]);
+    check(std::slice::from_ref(&open), &[commit(9, 900)], &[]);
+    check(std::slice::from_ref(&open), &[commit(10, 1_000)], &["1000..5000 #10..50+"]);
     check(&[open], &[commit(30, 3_000), commit(20, 2_000)], &["2000..5000 #20..50+"]);
 }
 
 #[test]
 fn the_commit_that_ends_protection_is_outside() {
     let ended = interval(commit(10, 1_000), Some(commit(20, 2_000)), true);
-    check(&[ended], &[], &["1000..1999 #10..19"]);
+    check(std::slice::from_ref(&ended), &[], &["1000..1999 #10..19"]);
     let with_keys = ProtectionInterval { starts_empty: false, ..ended };
-    check(&[with_keys], &[commit(20, 2_000)], &[]);
+    check(std::slice::from_ref(&with_keys), &[commit(20, 2_000)], &[]);
     check(&[with_keys], &[commit(19, 1_999)], &["1999..1999 #19..19"]);
 }
 
@@ -103,7 +104,7 @@ fn intervals_keep_their_gap() {
     let ended = interval(commit(10, 1_000), Some(commit(20, 2_000)), true);
     let open = interval(commit(30, 3_000), None, false);
     let windows = ["1000..1999 #10..19", "3100..5000 #31..50+"];
-    check(&[ended, open], &[commit(31, 3_100)], &windows);
+    check(&[ended.clone(), open.clone()], &[commit(31, 3_100)], &windows);
     check(&[ended, open], &[commit(25, 2_500)], &windows[..1]);
 }
 
@@ -112,14 +113,14 @@ fn a_window_begins_where_what_is_kept_begins() {
     let open = interval(commit(10, 1_000), None, true);
     let mut kept = manifest(&[commit(20, 2_000)]);
     kept.floors.push(Floor { table: TABLE, interval: Seq(10), earliest: commit(20, 2_000) });
-    check_of(&[open], &kept, &["2000..5000 #20..50+"]);
+    check_of(std::slice::from_ref(&open), &kept, &["2000..5000 #20..50+"]);
     // Deltas below it may go, and the window stays; those above may not.
     kept.files[0].first = commit(21, 2_100);
-    check_of(&[open], &kept, &["2000..5000 #20..50+"]);
+    check_of(std::slice::from_ref(&open), &kept, &["2000..5000 #20..50+"]);
     kept.files[0].first = commit(22, 2_200);
-    check_of(&[open], &kept, &[]);
+    check_of(std::slice::from_ref(&open), &kept, &[]);
     kept.files.push(file(FileKind::Base, commit(30, 3_000), commit(30, 3_000)));
-    check_of(&[open], &kept, &["3000..5000 #30..50+"]);
+    check_of(std::slice::from_ref(&open), &kept, &["3000..5000 #30..50+"]);
     // An interval that has expired as a whole is no window.
     let ended = interval(commit(10, 1_000), Some(commit(20, 2_000)), true);
     check_of(&[ended, interval(commit(21, 2_100), None, true)], &kept, &["2100..5000 #21..50+"]);

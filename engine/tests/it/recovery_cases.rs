@@ -29,6 +29,7 @@ impl Place {
         config.bucket = Some(format!("file://{}", scratch.path().join("bucket").display()));
         config.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         config.segment_age_max = Duration::from_secs(86_400);
+        config.shortening_undo = Duration::from_secs(60);
         config.policy = Policy { fold_ratio: 0.1, fold_bytes_min: 1, ..Policy::default() };
         let database = Database::open(config).expect("it opens");
         Self { scratch, clock, database }
@@ -215,4 +216,128 @@ fn case_29_before_the_table_was_created() {
     place.tidy();
     place.check("orders", Target::At(protected.timestamp), &[]);
     place.check_outside("orders", Target::At(just_before(record.created)));
+}
+
+/// The gap between two histories of a table is not restorable, and both of them are.
+#[test]
+fn case_13_disable_then_re_enable() {
+    let place = Place::new();
+    let table = place.table("orders", Retention::Secs(1_000));
+    let before = place.put(&table, "a", "1");
+    let ended = place.database.unprotect("orders").expect("it is protected");
+    place.clock.advance(10);
+    let in_the_gap = place.put(&table, "a", "2");
+    let again = place.database.protect("orders", Retention::Secs(1_000)).expect("it is not");
+    place.clock.advance(10);
+    let after = place.put(&table, "a", "3");
+    for _ in 0..2 {
+        place.check("orders", Target::At(before.timestamp), &[("a", "1")]);
+        place.check("orders", Target::Before(ended.timestamp), &[("a", "1")]);
+        for target in [
+            Target::At(ended.timestamp),
+            Target::Seq(in_the_gap.seq),
+            Target::At(just_before(again)),
+        ] {
+            place.check_outside("orders", target);
+        }
+        place.check("orders", Target::At(after.timestamp), &[("a", "3")]);
+        let windows = place.database.windows("orders").expect("it is protected");
+        assert_eq!(windows.len(), 2, "{windows:?}");
+        // It had a key when it was protected again: it begins with its base, not with the request.
+        assert!(windows[1].earliest >= again.timestamp, "{windows:?}");
+        place.tidy();
+    }
+    let error = place.rows("orders", Target::Seq(in_the_gap.seq)).expect_err("it is in the gap");
+    assert!(error.to_string().contains(", and "), "both neighbours are named: {error}");
+    // Each goes in its time.
+    place.clock.set(Timestamp(ended.timestamp.0 + 1_000 * SECOND));
+    place.tidy();
+    place.check_outside("orders", Target::At(before.timestamp));
+    place.check("orders", Target::At(after.timestamp), &[("a", "3")]);
+}
+
+/// A shorter retention can be taken back for a while, and a longer one brings nothing back.
+#[test]
+fn case_14_shorten_then_lengthen() {
+    let place = Place::new();
+    let table = place.table("orders", Retention::Secs(10_000));
+    let first = place.put(&table, "a", "1");
+    place.clock.advance(100 * SECOND);
+    let second = place.put(&table, "a", "2");
+    place.tidy();
+    place.clock.advance(SECOND);
+    let set = |secs| place.database.set_retention("orders", Retention::Secs(secs));
+    let pending = || {
+        let record = place.database.table_record("orders").expect("it is live");
+        record.protection[0].pending_at(place.clock.now()).copied()
+    };
+
+    let shortened = set(10).expect("it is protected");
+    let waits = pending().expect("it waits");
+    assert_eq!((waits.by, waits.from.0), (shortened, shortened.timestamp.0 + 60 * SECOND));
+    place.clock.set(waits.from.saturating_add_micros(-1));
+    place.tidy();
+    place.check("orders", Target::At(first.timestamp), &[("a", "1")]);
+    let earliest = || place.database.windows("orders").expect("it is protected")[0].earliest;
+    set(10_000).expect("it takes the shorter one back");
+    assert_eq!(pending(), None);
+    place.clock.advance(1_000 * SECOND);
+    place.tidy();
+    place.check("orders", Target::At(first.timestamp), &[("a", "1")]);
+    let same = set(10_000);
+    assert!(matches!(same, Err(Error::AlreadyProtected { .. })), "{same:?}");
+
+    set(10).expect("it is protected");
+    place.clock.advance(60 * SECOND);
+    place.tidy();
+    place.check_outside("orders", Target::At(first.timestamp));
+    let risen = earliest();
+    assert!(second.timestamp <= risen, "{risen:?}");
+    set(10_000).expect("it is protected");
+    place.tidy();
+    assert_eq!(earliest(), risen, "nothing comes back");
+    place.check_outside("orders", Target::At(first.timestamp));
+    place.put(&table, "a", "3");
+    place.clock.advance(5_000 * SECOND);
+    place.tidy();
+    assert_eq!(earliest(), risen, "and the window grows");
+    place.check("orders", Target::At(risen), &[("a", "2")]);
+}
+
+/// A change that a lost machine would take with it shortens nothing.
+#[test]
+fn discarded_history_is_no_window_any_more_and_goes_once_that_is_sealed() {
+    let place = Place::new();
+    let table = place.table("orders", Retention::Forever);
+    let put = place.put(&table, "a", "1");
+    place.table("others", Retention::Forever);
+    place.tidy();
+    let plan = place.database.plan("orders", Target::Latest, &Selection::all());
+    let plan = plan.expect("it is restorable");
+    place.database.discard_history("orders").expect("it is protected");
+    assert_eq!(place.database.windows("orders").expect("it was protected"), []);
+    place.check_outside("orders", Target::At(put.timestamp));
+    let twice = place.database.discard_history("orders");
+    assert!(matches!(twice, Err(Error::NotProtected { .. })), "{twice:?}");
+    place.database.compact().expect("history can be read");
+    let is_over = |database: &Database| {
+        let floors = database.manifest().floors.clone();
+        floors.iter().any(|floor| floor.table == table.id() && put.seq < floor.earliest.seq)
+    };
+    assert!(!is_over(&place.database), "nothing is given up by what is not sealed");
+    let rows = planned_rows(&place.database, &plan);
+    assert_eq!(rows, state(&[("a", "1")]), "who had planned reads on");
+    place.clock.advance(10);
+    place.tidy();
+    assert!(is_over(&place.database), "{:?}", place.database.manifest().floors);
+    assert_eq!(table.get(b"a").expect("it is live").as_deref(), Some(&b"1"[..]));
+
+    // It can be protected anew, and a dropped table's history can go too.
+    place.database.protect("orders", Retention::Forever).expect("it is not protected");
+    place.clock.advance(10);
+    place.check("orders", Target::Latest, &[("a", "1")]);
+    place.database.drop_table("orders").expect("it is live");
+    place.database.discard_history(table.id()).expect("it has a window");
+    let gone = place.rows("orders", Target::Seq(put.seq));
+    assert!(matches!(gone, Err(Error::TableNotFound { .. })), "{gone:?}");
 }

@@ -141,7 +141,15 @@ fn twenty_tables_come_to_an_end() {
         let (first, last) = (plane.commit(0), None);
         let (starts_empty, retention_micros) = (true, Some(60));
         let table = TableId(table);
-        plane.intervals.push(Interval { table, first, last, starts_empty, retention_micros });
+        let shortens = None;
+        plane.intervals.push(Interval {
+            table,
+            first,
+            last,
+            starts_empty,
+            retention_micros,
+            shortens,
+        });
         for seq in (1..=40).filter(|seq| seq % (table.0 + 1) == 0) {
             let key = b'a' + u8::try_from((seq + table.0) % 6).expect("it is small");
             plane.events.push(Row { table, key, seq, value: Some(seq) });
