@@ -156,8 +156,8 @@ fn sources_never_hold_more_bytes_of_runs_than_their_budget() {
         assert_eq!(taken, sources * rows.len());
         let held = bucket.store().take_bytes_held_max();
         assert!(held <= bytes_max, "{sources} sources held {held} of {bytes_max} bytes");
-        // A good part of what is allowed is made use of, or the count counts nothing. How much at once
-        // depends on how fast what is read ahead comes.
+        // A good part of what is allowed is made use of, or the count counts nothing. How much at
+        // once depends on how fast what is read ahead comes.
         let all = file.bytes * u64::try_from(sources).expect("few");
         assert!(held >= (bytes_max / 4).min(all / 4), "{sources} sources held {held}");
     }
