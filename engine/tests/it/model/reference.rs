@@ -85,11 +85,20 @@ pub(super) struct Model {
     tables: Vec<ModelTable>,
     /// No later commit is stamped before this.
     floor: Timestamp,
+    /// The latest that the clock ever stood at: what was given up then stays so if it goes back.
+    latest: Timestamp,
 }
 
 impl Model {
     pub(super) fn new(clock: Arc<ManualClock>) -> Self {
-        Self { clock, commits: Vec::new(), tables: Vec::new(), floor: Timestamp::MIN }
+        let (floor, latest) = (Timestamp::MIN, clock.now());
+        Self { clock, commits: Vec::new(), tables: Vec::new(), floor, latest }
+    }
+
+    /// Moves the clock.
+    pub(super) fn move_clock(&mut self, micros: i64) {
+        self.clock.advance(micros);
+        self.latest = self.latest.max(self.clock.now());
     }
 
     /// The last commit.
@@ -209,7 +218,7 @@ impl Model {
 
     /// The windows that a table must advertise at least.
     fn promised(&self, table: &ModelTable) -> Vec<Window> {
-        let now = self.now();
+        let now = self.now().max(self.latest);
         let mut windows = Vec::new();
         for interval in &table.intervals {
             let (latest, last) = self.end_of(interval);

@@ -74,7 +74,7 @@ impl Runner {
         match step {
             Step::Write(changes) => self.write(changes),
             Step::WriteStamped { changes, micros } => self.write_stamped(changes, *micros),
-            Step::Clock(micros) => self.model.clock.advance(*micros),
+            Step::Clock(micros) => self.model.move_clock(*micros),
             Step::Seal => self.seal(),
             Step::Reopen { lose } => self.reopen(*lose),
             Step::Create(table) => self.create(*table),
