@@ -24,8 +24,7 @@ const PARTS_AT_ONCE: usize = 2;
 /// A history file on its way into the bucket. There is no object before [`Self::finish`]; an
 /// upload that is given up wants [`Self::abort`].
 ///
-/// It holds at most about [`SINGLE_PUT_BYTES_MAX`] bytes, beside [`PARTS_AT_ONCE`] parts under way
-/// and what was pushed last.
+/// It holds at most about 16 MiB, beside two parts under way and what was pushed last.
 pub struct HistoryUpload {
     remote: RemoteLog,
     name: String,
