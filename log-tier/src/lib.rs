@@ -5,6 +5,7 @@
 //! object storage. This crate knows no policy and starts no threads; every byte it writes is
 //! described in `FORMAT.md`.
 
+mod checked_json;
 pub mod error;
 pub mod event;
 pub mod export;

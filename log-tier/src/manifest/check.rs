@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::codec::HASH_DIGITS;
 use super::{CUTS_MAX, FORMAT, Floor, HistoryEntry, Manifest, TableEntry};
+use crate::checked_json::HASH_DIGITS;
 use crate::history::FileKind;
 use crate::{Commit, Seq, TableId, names};
 

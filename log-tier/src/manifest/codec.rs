@@ -1,23 +1,14 @@
 //! A manifest as bytes: JSON for people, with a checksum in its last line.
-//!
-//! The last line of fields is `  "blake3": "…"`, and the hash in it is of all bytes before that
-//! line. So the whole is one JSON document, and it is verified without being written again.
 
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{FORMAT, Manifest};
 use crate::fs::to_length;
-use crate::{Error, Result, names};
+use crate::{Error, Result, checked_json, names};
 
 /// Greatest length of a manifest. Some 250 thousand files fit; a larger one is not read.
 pub const MANIFEST_BYTES_MAX: u64 = 256 << 20;
-
-const CHECKSUM_BEFORE: &str = "  \"blake3\": \"";
-const CHECKSUM_AFTER: &str = "\"\n}\n";
-/// Hex digits of a BLAKE3 hash.
-pub(super) const HASH_DIGITS: usize = 64;
-const CHECKSUM_BYTES: usize = CHECKSUM_BEFORE.len() + HASH_DIGITS + CHECKSUM_AFTER.len();
 
 impl Manifest {
     /// The bytes of this manifest.
@@ -30,14 +21,7 @@ impl Manifest {
         self.check().map_err(|reason| {
             Error::corrupt(&name, 0, format!("it is not fit to be published: {reason}"))
         })?;
-        let mut text = serde_json::to_string_pretty(self).expect("a manifest has only text keys");
-        let fields = text.strip_suffix("\n}").expect("pretty JSON of an object ends so").len();
-        text.truncate(fields);
-        text.push_str(",\n");
-        let checksum = blake3::hash(text.as_bytes()).to_hex();
-        text.push_str(CHECKSUM_BEFORE);
-        text.push_str(&checksum);
-        text.push_str(CHECKSUM_AFTER);
+        let text = checked_json::encode(self);
         if to_length(text.len()) > MANIFEST_BYTES_MAX {
             let reason = format!("its {} bytes exceed {MANIFEST_BYTES_MAX}", text.len());
             return Err(Error::corrupt(name, MANIFEST_BYTES_MAX, reason));
@@ -52,7 +36,7 @@ impl Manifest {
     /// [`Error::Corrupt`] if any byte is not as written, or what they say breaks a rule;
     /// [`Error::Unsupported`] if a later release wrote them.
     pub fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
-        let fields = checked_fields(bytes)
+        let fields = checked_json::checked(bytes, "a manifest")
             .map_err(|(offset, reason)| Error::corrupt(name, to_length(offset), reason))?;
         let mut document = fields.trim_ascii_end().strip_suffix(b",").unwrap_or(fields).to_vec();
         document.push(b'}');
@@ -82,28 +66,6 @@ impl Manifest {
 #[derive(Deserialize)]
 struct ManifestHead {
     format: u32,
-}
-
-/// The bytes before the checksum's line, if their hash is what that line says.
-fn checked_fields(bytes: &[u8]) -> Result<&[u8], (usize, String)> {
-    let Some((fields, line)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else {
-        let reason = format!("its {} bytes are too few for a manifest", bytes.len());
-        return Err((bytes.len(), reason));
-    };
-    let stated = line
-        .strip_prefix(CHECKSUM_BEFORE.as_bytes())
-        .and_then(|line| line.strip_suffix(CHECKSUM_AFTER.as_bytes()))
-        .ok_or_else(|| (fields.len(), "it does not end in a line with its checksum".to_owned()))?;
-    let actual = blake3::hash(fields).to_hex();
-    if stated != actual.as_bytes() {
-        let reason = format!(
-            "the BLAKE3 of its first {} bytes is {actual}, and its last line says {:?}",
-            fields.len(),
-            String::from_utf8_lossy(stated)
-        );
-        return Err((0, reason));
-    }
-    Ok(fields)
 }
 
 /// Where in `document` the JSON reader stopped: it tells a line and a column, both from 1.
