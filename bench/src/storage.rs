@@ -122,7 +122,11 @@ pub fn storage(options: &StorageOptions, watch: &mut dyn FnMut()) -> Result<Stor
         None => format!("file://{}", config.directory.join("bucket").display()),
     };
     let reader = BucketReader::open(&bucket, &config.remote, config.clock)?;
-    Ok(StorageRow { held_bytes: reader.history_bytes_held()?, ..row })
+    // What is listed, what waits for its grace, and what no manifest names.
+    let (look, manifest) = (reader.look()?, reader.manifest());
+    let listed: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+    let removed: u64 = manifest.removed.iter().map(|removed| removed.bytes).sum();
+    Ok(StorageRow { held_bytes: listed + removed + look.orphan_bytes, ..row })
 }
 
 /// What the manifest says of the state and of the window.

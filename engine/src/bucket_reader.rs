@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use foldback_compactor::{HistoryReader, Network};
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::{BucketUrl, RemoteLog, RemoteOptions, Traffic};
-use foldback_log_tier::{Change, Commit, DatabaseId, Seq, TableId, names};
+use foldback_log_tier::{Change, Commit, DatabaseId, Seq, TableId};
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -118,18 +118,6 @@ impl BucketReader {
     #[must_use]
     pub fn location(&self, object: &str) -> String {
         self.url.location(object)
-    }
-
-    /// Bytes of all history files in the bucket, those included that no manifest lists.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Tier`] if the bucket is out of reach.
-    pub fn history_bytes_held(&self) -> Result<u64> {
-        let remote = self.history.remote().clone();
-        let objects =
-            self.network.run(async move { remote.list_with_times(names::HISTORY_PREFIX).await })?;
-        Ok(objects.iter().map(|object| object.bytes).sum())
     }
 
     /// What the catalog says of the tables that are live as of the last sealed commit, by name.
