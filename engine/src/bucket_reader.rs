@@ -177,13 +177,7 @@ impl BucketReader {
     /// [`Error::OutsideWindow`], [`Error::NotProtected`], [`Error::TableNotFound`],
     /// [`Error::WhichTable`]; [`Error::Tier`] if the bucket is out of reach or damaged.
     pub fn resolve(&self, table: impl Into<TableRef>, target: Target) -> Result<Resolved> {
-        let table = table.into();
-        self.on_newer_if_gone(|held| {
-            let past = self.past(held);
-            let record = table_ref::choose(&past, &held.catalog, &table, Some(target))?;
-            check_sealed(target, held.manifest.sealed)?;
-            past.resolve(record, target)
-        })
+        self.on_chosen(&table.into(), target, |past, record| past.resolve(record, target))
     }
 
     /// What reading the table's state at a target would read.
@@ -197,13 +191,7 @@ impl BucketReader {
         target: Target,
         selection: &Selection,
     ) -> Result<RestorePlan> {
-        let table = table.into();
-        self.on_newer_if_gone(|held| {
-            let past = self.past(held);
-            let record = table_ref::choose(&past, &held.catalog, &table, Some(target))?;
-            check_sealed(target, held.manifest.sealed)?;
-            past.plan(record, target, selection)
-        })
+        self.on_chosen(&table.into(), target, |past, record| past.plan(record, target, selection))
     }
 
     /// Runs a plan and yields its rows, ascending by key. `Database::restore_from` makes a table of
@@ -248,12 +236,8 @@ impl BucketReader {
     ///
     /// As [`Self::plan`].
     pub fn view(&self, table: impl Into<TableRef>, target: Target) -> Result<View<'_>> {
-        let table = table.into();
-        self.on_newer_if_gone(|held| {
-            let past = self.past(held);
-            let record = table_ref::choose(&past, &held.catalog, &table, Some(target))?;
-            check_sealed(target, held.manifest.sealed)?;
-            View::take(ViewDoor::Bucket(self), &past, record.clone(), target)
+        self.on_chosen(&table.into(), target, |past, record| {
+            View::take(ViewDoor::Bucket(self), past, record.clone(), target)
         })
     }
 
@@ -292,10 +276,22 @@ impl BucketReader {
         self.moment_of(&self.held())
     }
 
-    /// Tries again on what the bucket says then, if a file is gone and it says anything new.
-    fn on_newer_if_gone<T>(&self, act: impl Fn(&Held) -> Result<T>) -> Result<T> {
+    /// Does something to the table that is meant, if its target is sealed; again on what the bucket
+    /// says then, if a file is gone and it says anything new.
+    fn on_chosen<T>(
+        &self,
+        table: &TableRef,
+        target: Target,
+        act: impl Fn(&Past<'_>, &TableRecord) -> Result<T>,
+    ) -> Result<T> {
+        let on = |held: &Held| {
+            let past = self.past(held);
+            let record = table_ref::choose(&past, &held.catalog, table, Some(target))?;
+            check_sealed(target, held.manifest.sealed)?;
+            act(&past, record)
+        };
         for _ in 1..MOMENTS_MAX {
-            let error = match act(&self.held()) {
+            let error = match on(&self.held()) {
                 Err(error) if is_gone(&error) => error,
                 done => return done,
             };
@@ -303,7 +299,7 @@ impl BucketReader {
                 return Err(error);
             }
         }
-        act(&self.held())
+        on(&self.held())
     }
 
     fn newest(&self) -> Result<Arc<Manifest>> {

@@ -67,16 +67,7 @@ impl Database {
     /// [`Error::OutsideWindow`], [`Error::InFuture`], [`Error::NotProtected`],
     /// [`Error::TableNotFound`]; [`Error::WhichTable`] if several had the name, and none then.
     pub fn resolve(&self, table: impl Into<TableRef>, target: Target) -> Result<Resolved> {
-        let table = table.into();
-        self.chosen(&self.past(), &table, Some(target))?;
-        self.close(target)?;
-        again_if_gone(
-            || self.refresh(),
-            || {
-                let past = self.past();
-                past.resolve(&self.chosen(&past, &table, Some(target))?, target)
-            },
-        )
+        self.on_chosen(&table.into(), target, |past, record| past.resolve(record, target))
     }
 
     /// What a restore of the table's state at a target would read.
@@ -91,16 +82,7 @@ impl Database {
         target: Target,
         selection: &Selection,
     ) -> Result<RestorePlan> {
-        let table = table.into();
-        self.chosen(&self.past(), &table, Some(target))?;
-        self.close(target)?;
-        again_if_gone(
-            || self.refresh(),
-            || {
-                let past = self.past();
-                past.plan(&self.chosen(&past, &table, Some(target))?, target, selection)
-            },
-        )
+        self.on_chosen(&table.into(), target, |past, record| past.plan(record, target, selection))
     }
 
     /// Runs a plan into a new table, which becomes visible whole, by one commit, or not at all.
@@ -186,16 +168,26 @@ impl Database {
     pub(crate) fn view_at(&self, id: TableId, target: Target) -> Result<View<'static>> {
         // A handle of a table that was dropped reads nothing any more.
         self.record(id)?;
-        let chosen = |past: &Past<'_>| self.chosen(past, &TableRef::Id(id), Some(target));
-        chosen(&self.past())?;
+        self.on_chosen(&TableRef::Id(id), target, |past, record| {
+            View::take(ViewDoor::Database(self.clone()), past, record.clone(), target)
+        })
+    }
+
+    /// Does something to the table that is meant, as of now, once the target's instant is closed;
+    /// again on what was published since if a file is gone.
+    fn on_chosen<T>(
+        &self,
+        table: &TableRef,
+        target: Target,
+        act: impl Fn(&Past<'_>, &TableRecord) -> Result<T>,
+    ) -> Result<T> {
+        self.chosen(&self.past(), table, Some(target))?;
         self.close(target)?;
-        again_if_gone(
-            || self.refresh(),
-            || {
-                let past = self.past();
-                View::take(ViewDoor::Database(self.clone()), &past, chosen(&past)?, target)
-            },
-        )
+        let on_past = || {
+            let past = self.past();
+            act(&past, &self.chosen(&past, table, Some(target))?)
+        };
+        again_if_gone(|| self.refresh(), on_past)
     }
 
     /// Learns what another process may have published.
