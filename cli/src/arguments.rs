@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::bench::storage::StorageArgs;
 use crate::config::SettingsArgs;
 use crate::error::{Error, Result};
 use crate::export::ExportFormat;
 use crate::import::jsonl::JsonlOptions;
-use crate::instant::{INSTANT_HELP, InstantArg, parse_seq_arg};
+use crate::instant::{INSTANT_HELP, InstantArg};
 use crate::output::OutputFormat;
 use crate::span::{Retention, parse_interval};
 
+mod bench;
+mod restore;
 mod table;
 
+pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
+pub(crate) use restore::{RestoreArgs, TargetArgs};
 pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
 
 /// An event-sourced storage engine that takes any protected table back to any exact instant.
@@ -336,44 +339,6 @@ pub(crate) struct ExportArgs {
     pub(crate) base64: bool,
 }
 
-/// What to restore, and as what.
-#[derive(Debug, Args)]
-#[command(after_help = INSTANT_HELP, allow_missing_positional = true)]
-pub(crate) struct RestoreArgs {
-    #[command(flatten)]
-    pub(crate) source: TableArgs,
-    /// The name of the new table; the one before it is brought back, and not touched.
-    #[arg(required = true)]
-    pub(crate) target_name: String,
-    /// The bucket to read the table from, which may be another database's; without it, the table is
-    /// one of this database.
-    #[arg(long, value_name = "URL")]
-    pub(crate) from: Option<String>,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    /// Only keys that start with this; may be given several times.
-    #[arg(long)]
-    pub(crate) prefix: Vec<String>,
-}
-
-/// Which state of a table is meant; exactly one must be given.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct TargetArgs {
-    /// After every commit stamped at this instant or before it.
-    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
-    pub(crate) at: Option<InstantArg>,
-    /// After every commit stamped before this instant.
-    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
-    pub(crate) before: Option<InstantArg>,
-    /// After this commit: its number, as 1234 or #1234.
-    #[arg(long, value_name = "N", value_parser = parse_seq_arg)]
-    pub(crate) seq: Option<u64>,
-    /// After the last commit.
-    #[arg(long)]
-    pub(crate) latest: bool,
-}
-
 /// What the demo runs on.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -383,83 +348,4 @@ pub(crate) struct DemoArgs {
     /// Leave the demo's directory in place, and print where it is.
     #[arg(long)]
     pub(crate) keep: bool,
-}
-
-/// What to measure.
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchCommand {
-    /// What a restore costs as history grows while the state keeps its size.
-    Growth(GrowthArgs),
-    /// What a point read at an instant costs, in time and in requests, without a restore.
-    Asof(AsofArgs),
-    /// What it takes to compact a history that nobody has compacted, in memory above all.
-    Compact(CompactArgs),
-    /// What a long run of updates costs to keep, in bytes uploaded and bytes held.
-    Storage(StorageArgs),
-}
-
-/// How history grows.
-#[derive(Debug, Args)]
-pub(crate) struct GrowthArgs {
-    /// Keys of the table.
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) keys: u64,
-    /// Bytes of a value; zstd halves them.
-    #[arg(long, default_value_t = 200)]
-    pub(crate) value_bytes: usize,
-    /// How many updates each key gets, a row each.
-    #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
-    pub(crate) history: Vec<u64>,
-    /// Bytes of log that become one delta file.
-    #[arg(long, default_value_t = 4 * 1024 * 1024)]
-    pub(crate) segment_bytes_max: u64,
-    /// Restores of which the median is shown.
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) restores: u16,
-    /// Determines all keys and values.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-}
-
-/// What past is read.
-#[derive(Debug, Args)]
-pub(crate) struct AsofArgs {
-    /// Events of the table: updates of keys drawn at random.
-    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) events: u64,
-    /// Keys of the table.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) keys: u64,
-    /// Bytes of a value; zstd halves them.
-    #[arg(long, default_value_t = 200)]
-    pub(crate) value_bytes: usize,
-    /// Point reads of each kind.
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) gets: u16,
-    /// Determines all keys and values.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-}
-
-/// What history is compacted.
-#[derive(Debug, Args)]
-pub(crate) struct CompactArgs {
-    /// Keys of the table.
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) keys: u64,
-    /// Bytes of a value; zstd halves them.
-    #[arg(long, default_value_t = 600)]
-    pub(crate) value_bytes: usize,
-    /// Bytes of history to make, compressed.
-    #[arg(long, default_value_t = 256 * 1024 * 1024)]
-    pub(crate) history_bytes: u64,
-    /// Bytes of log that become one delta file.
-    #[arg(long, default_value_t = 64 * 1024 * 1024)]
-    pub(crate) segment_bytes_max: u64,
-    /// Determines all keys and values.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Compacts this bucket and makes none: so a run measures a process of its own.
-    #[arg(long, hide = true, value_name = "URL")]
-    pub(crate) only: Option<String>,
 }
