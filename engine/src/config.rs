@@ -8,7 +8,7 @@ use foldback_compactor::{HISTORY_CACHE_BYTES_DEFAULT, Policy};
 use foldback_log_tier::remote::RemoteOptions;
 
 use crate::clock::{Clock, SystemClock};
-use crate::{Error, Result};
+use crate::{Costs, Error, Result};
 
 /// Longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 4 * 1024;
@@ -68,6 +68,9 @@ pub struct Config {
     /// How long a shorter retention waits before it takes effect, so that it can be taken back; at
     /// most a year.
     pub shortening_undo: Duration,
+    /// What the bucket charges and how fast it answers, by which restores are estimated; `None` is
+    /// [`Costs::of_bucket`].
+    pub costs: Option<Costs>,
     /// Where commits get their time from.
     pub clock: Arc<dyn Clock>,
 }
@@ -90,6 +93,7 @@ impl Config {
             compactor: true,
             policy: Policy::default(),
             shortening_undo: SHORTENING_UNDO,
+            costs: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -117,6 +121,7 @@ impl Config {
         }
         check_history_cache_bytes(self.history_cache_bytes)?;
         self.policy.check().map_err(Error::Invalid)?;
+        self.costs.as_ref().map_or(Ok(()), Costs::check)?;
         if self.shortening_undo > SHORTENING_UNDO_MAX {
             return Err(Error::Invalid(format!(
                 "setting shortening_undo is {} seconds, it may be at most {}",

@@ -15,8 +15,10 @@ use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId};
 use crate::{Error, Result, Selection};
 
 mod cover;
+mod explain;
 
 use cover::Ground;
+pub use explain::{FileUse, Reason};
 
 /// What a view of a table at one commit reads. It can be printed before it is run.
 #[derive(Clone, Debug)]

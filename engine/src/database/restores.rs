@@ -15,8 +15,8 @@ use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
 use crate::view::ViewDoor;
 use crate::{
-    BucketReader, Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result, Retention,
-    Selection, TableRecord, TableRef, Target, View, Window, table_ref,
+    BucketReader, Costs, Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result,
+    Retention, Selection, TableRecord, TableRef, Target, View, Window, table_ref,
 };
 
 impl Database {
@@ -83,6 +83,14 @@ impl Database {
         selection: &Selection,
     ) -> Result<RestorePlan> {
         self.on_chosen(&table.into(), target, |past, record| past.plan(record, target, selection))
+    }
+
+    /// What turns a plan of this database into time and money: [`crate::Config::costs`], or what
+    /// holds for its bucket.
+    #[must_use]
+    pub fn costs(&self) -> Costs {
+        let set = self.inner.config.costs.clone();
+        set.unwrap_or_else(|| Costs::of_bucket(&self.inner.bucket.to_string()))
     }
 
     /// Runs a plan into a new table, which becomes visible whole, by one commit, or not at all.

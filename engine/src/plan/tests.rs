@@ -1,5 +1,6 @@
 //! The planner over small planes of key and seq: what it must read, and what it must not.
 
+mod explaining;
 mod property;
 
 use bytes::Bytes;
