@@ -18,7 +18,7 @@ mod restore;
 mod table;
 
 pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
-pub(crate) use restore::{RestoreArgs, TargetArgs};
+pub(crate) use restore::{PlanArgs, RestoreArgs, TargetArgs};
 pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
 
 /// An event-sourced storage engine that takes any protected table back to any exact instant.
@@ -168,20 +168,8 @@ pub(crate) enum Command {
     /// Print which commit an instant comes to.
     #[command(after_help = INSTANT_HELP)]
     Resolve(ResolveArgs),
-    /// Print what a restore would read.
-    #[command(after_help = INSTANT_HELP)]
-    Plan {
-        #[command(flatten)]
-        table: TableArgs,
-        #[command(flatten)]
-        target: TargetArgs,
-        /// Only keys that start with this; may be given several times.
-        #[arg(long)]
-        prefix: Vec<String>,
-        /// List the history files.
-        #[arg(long)]
-        files: bool,
-    },
+    /// Print what a restore would read, and what it would cost.
+    Plan(PlanArgs),
     /// Bring a table back, as it was, as a new table.
     Restore(RestoreArgs),
     /// Draw what history a table has: every base, delta and segment, and what can be restored.
@@ -245,7 +233,7 @@ impl Command {
             Self::Table(List { .. } | Describe { .. })
                 | Self::Window { .. }
                 | Self::Resolve(_)
-                | Self::Plan { .. }
+                | Self::Plan(_)
                 | Self::Export(_)
                 | Self::Get { as_of: Some(_), .. }
                 | Self::Scan(ScanArgs { as_of: Some(_), .. })

@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use foldback::{Database, Seq, Target, Timestamp};
+use foldback::{Costs, Database, Seq, Target, Timestamp};
 
 use crate::arguments::{Arguments, Command, Format, ScanArgs, TableCommand};
 use crate::config::Settings;
@@ -16,6 +16,7 @@ use crate::session;
 
 pub(crate) mod bench;
 mod demo;
+mod explain;
 mod export;
 mod import;
 mod map;
@@ -39,6 +40,7 @@ struct Session {
 /// What a command works with that only reads history.
 struct HistorySession {
     door: Door,
+    costs: Costs,
     screen: Screen,
 }
 
@@ -82,7 +84,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         command if command.reads_history() => {
             let screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
-            let mut session = HistorySession { door: session::open_door(&settings)?, screen };
+            let door = session::open_door(&settings)?;
+            let costs = session::costs(&settings, &door)?;
+            let mut session = HistorySession { door, costs, screen };
             run_on_history(&mut session, command)?;
             session.screen.flush()?;
             Ok(ExitCode::SUCCESS)
@@ -117,7 +121,7 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         | Command::Scan(_)
         | Command::Window { .. }
         | Command::Resolve(_)
-        | Command::Plan { .. }
+        | Command::Plan(_)
         | Command::Map { .. }
         | Command::Status
         | Command::Compact { .. }
@@ -144,9 +148,7 @@ fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> 
             let (table, instant) = resolve.asked()?;
             protection::resolve(session, &table, instant)
         }
-        Command::Plan { table, target, prefix, files } => {
-            restore::plan(session, &table.table(), &target, &prefix, files)
-        }
+        Command::Plan(plan) => restore::plan(session, &plan),
         Command::Get { table, key, as_of: Some(instant) } => {
             rows::get_as_of(session, &table, &key, instant)
         }

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) store_options: BTreeMap<String, String>,
     /// The table `[engine]`.
     pub(crate) engine: EngineSettings,
+    /// The table `[costs]`.
+    pub(crate) costs: Option<CostSettings>,
     /// The configuration file that was read.
     pub(crate) file: Option<PathBuf>,
 }
@@ -94,6 +96,38 @@ pub(crate) struct EngineSettings {
     pub(crate) shortening_undo_secs: Option<u64>,
 }
 
+/// The table `[costs]`, which is given whole: prices are of one day, and in one currency.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CostSettings {
+    /// The day whose prices these are.
+    as_of: String,
+    /// What the prices are in.
+    currency: String,
+    /// Price of a thousand reads of an object or a part of one.
+    gets_per_thousand: f64,
+    /// Price of 10⁹ bytes that leave the bucket.
+    transfer_per_gb: f64,
+    /// From asking for an object to its first byte.
+    request_millis: f64,
+    /// How fast history is restored from.
+    mib_per_sec: f64,
+}
+
+impl From<CostSettings> for foldback::Costs {
+    fn from(settings: CostSettings) -> Self {
+        let CostSettings {
+            as_of,
+            currency,
+            gets_per_thousand,
+            transfer_per_gb,
+            request_millis,
+            mib_per_sec,
+        } = settings;
+        Self { as_of, currency, gets_per_thousand, transfer_per_gb, request_millis, mib_per_sec }
+    }
+}
+
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,6 +148,7 @@ struct ConfigFile {
     s3: BTreeMap<String, StoreOption>,
     #[serde(default)]
     engine: EngineSettings,
+    costs: Option<CostSettings>,
 }
 
 /// A value of the table `[s3]`: the store takes all of them as text.
@@ -190,6 +225,7 @@ impl Settings {
             bucket: arguments.bucket.clone().or(file.bucket),
             store_options: store_options.collect(),
             engine: file.engine,
+            costs: file.costs,
             file: path,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
-    BucketCompactor, BucketReader, CompactorConfig, Config, Database, Durability, Policy,
+    BucketCompactor, BucketReader, CompactorConfig, Config, Costs, Database, Durability, Policy,
     SystemClock,
 };
 
@@ -44,6 +44,7 @@ pub(crate) fn engine_config(settings: &Settings) -> Result<Config> {
     }
     config.compactor = engine.compactor.unwrap_or(config.compactor);
     config.policy = policy(engine);
+    config.costs = settings.costs.clone().map(Into::into);
     Ok(config)
 }
 
@@ -59,6 +60,18 @@ fn policy(engine: &EngineSettings) -> Policy {
         file_bytes_target: engine.file_bytes_target.unwrap_or(default.file_bytes_target),
         grace_micros: engine.grace_secs.map_or(default.grace_micros, micros),
     }
+}
+
+/// What turns a plan of what is behind a door into time and money.
+pub(crate) fn costs(settings: &Settings, door: &Door) -> Result<Costs> {
+    let reader = match door {
+        Door::Database(database) => return Ok(database.costs()),
+        Door::Bucket(reader) => reader,
+    };
+    let set = settings.costs.clone().map(Costs::from);
+    let costs = set.unwrap_or_else(|| Costs::of_bucket(&reader.url()));
+    costs.check().map_err(Error::Setting)?;
+    Ok(costs)
 }
 
 /// Opens the database, which is made only if the command may make one; what the opening had to mend

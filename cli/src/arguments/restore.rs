@@ -25,6 +25,25 @@ pub(crate) struct RestoreArgs {
     pub(crate) prefix: Vec<String>,
 }
 
+/// What to plan, and what to say of it.
+#[derive(Debug, Args)]
+#[command(after_help = INSTANT_HELP)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) source: TableArgs,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Only keys that start with this; may be given several times.
+    #[arg(long)]
+    pub(crate) prefix: Vec<String>,
+    /// List the history files that are read.
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// Say of every history file and local segment why it is read, or why not.
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) explain: bool,
+}
+
 /// Which state of a table is meant; exactly one must be given.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]

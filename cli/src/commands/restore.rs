@@ -1,27 +1,26 @@
 //! `plan | restore`.
 
-use foldback::{FileRead, RestorePlan, Selection, Seq, TableRef, Target};
+use foldback::{FileRead, RestorePlan, Selection, Seq, Target};
 
-use super::{HistorySession, Screen, Session, before};
-use crate::arguments::{RestoreArgs, TargetArgs};
+use super::explain::explain;
+use super::{HistorySession, Session, before};
+use crate::arguments::{PlanArgs, RestoreArgs, TargetArgs};
 use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::output::Cell;
 use crate::output::progress::{Progress, ProgressUnit};
 use crate::session::open_bucket;
 
-pub(super) fn plan(
-    session: &mut HistorySession,
-    table: &TableRef,
-    target: &TargetArgs,
-    prefixes: &[String],
-    files: bool,
-) -> Result<()> {
-    let target = target_of(&session.door, target)?;
-    let plan = session.door.plan(table, target, &selection(prefixes))?;
-    match files {
+pub(super) fn plan(session: &mut HistorySession, asked: &PlanArgs) -> Result<()> {
+    let target = target_of(&session.door, &asked.target)?;
+    let (table, selection) = (asked.source.table(), selection(&asked.prefix));
+    if asked.explain {
+        return explain(session, table, target, &selection);
+    }
+    let plan = session.door.plan(table, target, &selection)?;
+    match asked.files {
         true => list_files(session, &plan),
-        false => show(&mut session.screen, &plan),
+        false => show(session, &plan),
     }
 }
 
@@ -57,12 +56,14 @@ pub(super) fn restore(session: &mut Session, restore: &RestoreArgs) -> Result<()
     ])
 }
 
-fn show(screen: &mut Screen, plan: &RestorePlan) -> Result<()> {
+fn show(session: &mut HistorySession, plan: &RestorePlan) -> Result<()> {
     let bases = plan.pieces.iter().filter(|piece| piece.base.is_some()).count();
     let deltas: usize = plan.pieces.iter().map(|piece| piece.deltas.len()).sum();
     let row_groups: usize = plan.files().map(|read| read.row_groups.len()).sum();
     let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
-    screen.record(&[
+    let costs = &session.costs;
+    let estimate = plan.estimate(costs);
+    session.screen.record(&[
         ("table", Cell::text(Some(plan.table_name.clone()))),
         ("table_id", Cell::Count(plan.table.0)),
         ("seq", Cell::Seq(plan.target.seq)),
@@ -75,6 +76,9 @@ fn show(screen: &mut Screen, plan: &RestorePlan) -> Result<()> {
         ("bucket_requests", Cell::Count(plan.bucket_requests())),
         ("segments", count(plan.segments.len())),
         ("segment_bytes", Cell::Bytes(plan.segment_bytes())),
+        ("takes_about_micros", Cell::Duration(estimate.micros)),
+        ("costs_about", Cell::text(Some(estimate.money(costs).to_string()))),
+        ("prices_as_of", Cell::text(Some(&costs.as_of))),
     ])
 }
 

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 use foldback::log_tier::near_names::did_you_mean;
 
 /// Settings outside any table.
-pub(super) const TOP_NAMES: [&str; 4] = ["data", "bucket", "s3", "engine"];
+pub(super) const TOP_NAMES: [&str; 5] = ["data", "bucket", "s3", "engine", "costs"];
 
 /// Settings of the table `[engine]`.
 pub(super) const ENGINE_NAMES: [&str; 15] = [
@@ -25,6 +25,10 @@ pub(super) const ENGINE_NAMES: [&str; 15] = [
     "grace_secs",
     "shortening_undo_secs",
 ];
+
+/// Settings of the table `[costs]`.
+pub(super) const COST_NAMES: [&str; 6] =
+    ["as_of", "currency", "gets_per_thousand", "transfer_per_gb", "request_millis", "mib_per_sec"];
 
 /// One setting of the table `[s3]`. The object store knows it by the same name after `aws_`, and
 /// the environment by that name in capitals.
@@ -86,6 +90,7 @@ pub(super) fn first_unknown(document: &DeTable<'_>) -> Option<UnknownSetting> {
         let DeValue::Table(table) = value.get_ref() else { continue };
         match name.get_ref().as_ref() {
             "engine" => unknown.extend(unknown_in(table, Some("engine"), &ENGINE_NAMES)),
+            "costs" => unknown.extend(unknown_in(table, Some("costs"), &COST_NAMES)),
             "s3" => {
                 let names: Vec<&str> = STORE_NAMES.iter().map(|option| option.name).collect();
                 unknown.extend(unknown_in(table, Some("s3"), &names));
@@ -140,6 +145,9 @@ fn unknown_in(table: &DeTable<'_>, header: Option<&str>, known: &[&str]) -> Vec<
 fn home_of(name: &str) -> Option<&'static str> {
     if ENGINE_NAMES.contains(&name) {
         return Some("under [engine]");
+    }
+    if COST_NAMES.contains(&name) {
+        return Some("under [costs]");
     }
     if find_store_name(name).is_some() {
         return Some("under [s3]");

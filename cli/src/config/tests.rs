@@ -1,6 +1,6 @@
 //! Tests of where settings come from and what is refused.
 
-use super::names::{ENGINE_NAMES, STORE_NAMES, StoreValue, TOP_NAMES};
+use super::names::{COST_NAMES, ENGINE_NAMES, STORE_NAMES, StoreValue, TOP_NAMES};
 use super::*;
 
 const WHOLE_FILE: &str = r#"
@@ -175,13 +175,37 @@ fn what_is_missing_is_said_with_the_ways_to_say_it() {
     }
 }
 
+const COSTS: &str = "[costs]
+as_of = '2026-11-01'
+currency = 'EUR'
+gets_per_thousand = 0.5
+transfer_per_gb = 0
+request_millis = 20
+mib_per_sec = 80.5
+";
+
+#[test]
+fn a_table_of_costs_is_given_whole() {
+    let settings = load(COSTS, &SettingsArgs::default(), &[]).expect("it is whole");
+    let costs = foldback::Costs::from(settings.costs.expect("it was read"));
+    assert_eq!((costs.as_of.as_str(), costs.currency.as_str()), ("2026-11-01", "EUR"));
+    assert_eq!((costs.gets_per_thousand, costs.transfer_per_gb), (0.5, 0.0));
+    assert_eq!((costs.request_millis, costs.mib_per_sec), (20.0, 80.5));
+    for name in COST_NAMES {
+        let without: Vec<_> = COSTS.lines().filter(|line| !line.starts_with(name)).collect();
+        check_refused(&without.join("\n"), 1, &format!("missing field `{name}`"));
+    }
+    check_refused("[costs]\nput_per_thousand = 1", 2, "unknown setting \"put_per_thousand\"");
+    check_refused("currency = 'EUR'", 1, "it belongs under [costs]");
+}
+
 #[test]
 fn every_known_name_is_read() {
     for name in TOP_NAMES {
-        let text = if matches!(name, "s3" | "engine") {
-            format!("[{name}]")
-        } else {
-            format!("{name} = 'x'")
+        let text = match name {
+            "s3" | "engine" => format!("[{name}]"),
+            "costs" => COSTS.to_owned(),
+            _ => format!("{name} = 'x'"),
         };
         load(&text, &SettingsArgs::default(), &[]).expect(name);
     }

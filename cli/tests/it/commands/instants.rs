@@ -144,6 +144,34 @@ fn a_plan_says_what_a_restore_would_read() {
     assert_eq!(place.db(&["export", "main", "--as-of", "now"]).done().lines().len(), 3);
 }
 
+/// What a plan leaves out it names, with the reason, and what it costs is by a table of costs.
+#[test]
+fn a_plan_explains_itself_and_its_price() {
+    let place = Workplace::with_history(EVENTS);
+    place.db(&["put", "main", "c", "unsealed"]).done();
+    place.db(&["seal"]).done();
+    let uses = place.db_json(&["plan", "main", "--seq", "4", "--explain"]).done().records();
+    let told: Vec<_> = uses.iter().map(|used| (used["read"] == true, &used["reason"])).collect();
+    let (read, left): (Vec<_>, Vec<_>) = told.into_iter().partition(|(read, _)| *read);
+    assert_eq!(read.len(), 1, "{uses:?}");
+    let reason = read[0].1.as_str().expect("a sentence");
+    assert!(reason.contains("up to the target"), "{reason}");
+    assert!(left.iter().any(|(_, reason)| reason.as_str().is_some_and(|r| r.contains("after"))));
+    let plan = place.db_json(&["plan", "main", "--latest"]).done().record();
+    assert_eq!(plan["costs_about"], "0.00 USD");
+    assert!(plan["takes_about_micros"].as_u64().is_some_and(|micros| micros > 0), "{plan}");
+
+    let costs = "[costs]\nas_of = '2026-11-01'\ncurrency = 'EUR'\ngets_per_thousand = 1000\n\
+                 transfer_per_gb = 0\nrequest_millis = 1\nmib_per_sec = 1\n";
+    let file = place.write("costs.toml", costs);
+    let config = ["--config", &file, "plan", "main", "--latest"];
+    let plan = place.db_json(&config).done().record();
+    let requests = plan["bucket_requests"].as_u64().expect("a number");
+    assert_eq!(plan["costs_about"], format!("{requests}.00 EUR"));
+    assert_eq!(plan["prices_as_of"], "2026-11-01");
+    place.db(&["plan", "main", "--latest", "--explain", "--files"]).refused(2, &["cannot be used"]);
+}
+
 /// A table that was empty when it was protected again has no base, and its new history must not
 /// bring back what the old one had put and nobody saw deleted.
 #[test]
