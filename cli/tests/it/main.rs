@@ -10,4 +10,5 @@ mod repository;
 mod s3;
 mod s3_servers;
 mod tidy;
+mod tour;
 mod workplace;
