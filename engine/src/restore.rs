@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldback_compactor::Merge;
+use foldback_compactor::{Merge, ReadCount};
 use foldback_compactor::merge::{RowFilter, Source, TailRows};
 use foldback_log_tier::EventRow;
 use foldback_log_tier::local_log::LogReader;
@@ -85,6 +85,11 @@ impl<'a> PlanRows<'a> {
         Ok(Self { plan, reading, tail, next_piece: 0, merge: None })
     }
 
+    /// What was asked of the bucket so far.
+    pub(crate) fn read_count(&self) -> ReadCount {
+        self.reading.count()
+    }
+
     /// The manifest that its plan is bound to.
     pub(crate) fn manifest(&self) -> u64 {
         self.plan.manifest
@@ -119,15 +124,20 @@ pub(crate) fn collect_tail(plan: &RestorePlan, log: Option<&LogReader>) -> Resul
 
 impl PlanRows<'_> {
     fn next_row(&mut self) -> Result<Option<Row>> {
+        let selection = &self.plan.selection;
         let copied = |row: EventRow<'_>| {
             let value = row.value.expect("a live row has a value");
-            (Bytes::copy_from_slice(row.key), Bytes::copy_from_slice(value))
+            let copy = || (Bytes::copy_from_slice(row.key), Bytes::copy_from_slice(value));
+            selection.contains(row.key).then(copy)
         };
         loop {
             if let Some(merge) = &mut self.merge
                 && let Some(row) = merge.next_live(copied)?
             {
-                return Ok(Some(row));
+                match row {
+                    Some(row) => return Ok(Some(row)),
+                    None => continue,
+                }
             }
             let Some(piece) = self.plan.pieces.get(self.next_piece) else { return Ok(None) };
             let merge = self.open_piece(piece)?;
