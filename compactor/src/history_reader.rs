@@ -9,10 +9,10 @@ use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::remote::RemoteLog;
 use foldback_log_tier::{DatabaseId, Error, Result};
 
-use crate::{Network, ReadMeter};
 use crate::feed::{self, FeedBudget, RowGroupsOf};
 use crate::merge::RowGroupFeed;
 use crate::row_group_cache::RowGroupCache;
+use crate::{Network, ReadMeter};
 
 /// Tails and commit indexes kept in memory, of each kind.
 const KEPT_MAX: usize = 64;

@@ -40,7 +40,9 @@ impl KeyRewrite {
             return Err(refused(&format!("would have {bytes} bytes, {KEY_BYTES_MAX} is the most")));
         }
         if bytes == 0 {
-            return Err(refused("would be empty; leave that key out, or keep a part of the prefix"));
+            return Err(refused(
+                "would be empty; leave that key out, or keep a part of the prefix",
+            ));
         }
         let mut rewritten = BytesMut::with_capacity(bytes);
         rewritten.put_slice(&self.replacement);

@@ -47,6 +47,8 @@ mod plan;
 mod present;
 mod reading;
 mod restore;
+mod restore_options;
+mod restore_rows;
 mod selection;
 mod steady_rows;
 mod table;
@@ -61,7 +63,10 @@ pub use batch::{CommitHandle, WriteBatch, WriteOptions};
 pub use bucket_compactor::{BucketCompactor, CompactorConfig};
 pub use bucket_look::BucketLook;
 pub use bucket_reader::BucketReader;
-pub use catalog::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
+pub use catalog::{
+    Lineage, ProtectionInterval, RestoreActual, RestoreEstimate, RestoreOutcome, RestoreRecord,
+    RestoredInto, Retention, RetentionChange, TableRecord,
+};
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX,
@@ -77,6 +82,7 @@ pub use key_rewrite::KeyRewrite;
 pub use plan::{FileRead, FileUse, PlanPiece, Reason, RestorePlan};
 pub use present::{PresentView, Range, Row};
 pub use restore::{Progress, Restored};
+pub use restore_options::{RestoreOptions, RestoreProtection};
 pub use selection::Selection;
 pub use table::Table;
 pub use table_ref::{TableChoice, TableRef};

@@ -87,10 +87,13 @@ impl Selection {
     }
 
     fn overlapping(&self, keys: &KeyRange) -> &[KeyRange] {
+        if keys.is_empty() {
+            return &[];
+        }
         let begin = self.ranges.partition_point(|range| ends_by(range, &keys.from));
         let begins_before = |range: &KeyRange| keys.until.as_ref().is_none_or(|u| range.from < *u);
         let end = self.ranges.partition_point(begins_before);
-        &self.ranges[begin..end.max(begin)]
+        &self.ranges[begin..end]
     }
 
     /// The ranges: disjoint, none of them empty, in ascending order.
