@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::merge::RowGroupFeed;
-use crate::{HistoryReader, Network};
+use crate::{HistoryReader, Network, ReadMeter};
 
 /// Bytes of one run, unless one row group is more: four row groups that do not compress, and some.
 const RUN_BYTES_MAX: usize = 9 << 20;
@@ -55,6 +55,7 @@ struct RunCursor {
     run_bytes: u64,
     /// The tail of the first of these files, once it was read.
     tail: Option<Arc<HistoryTail>>,
+    meter: Arc<ReadMeter>,
 }
 
 /// Decodes what the merge wants.
@@ -92,6 +93,7 @@ pub(crate) fn start(
     network: &Network,
     reads: Vec<RowGroupsOf>,
     budget: FeedBudget,
+    meter: Arc<ReadMeter>,
 ) -> RowGroupFeed {
     let left = reads.iter().map(|(_, row_groups)| row_groups.len()).sum();
     let (sender, portions) = mpsc::channel(1);
@@ -100,7 +102,7 @@ pub(crate) fn start(
     // merged.
     wants.send(()).expect("its receiver is here");
     let reads = reads.into_iter().map(|(file, groups)| (file, groups.into())).collect();
-    let cursor = RunCursor { history, reads, run_bytes: budget.run_bytes, tail: None };
+    let cursor = RunCursor { history, reads, run_bytes: budget.run_bytes, tail: None, meter };
     let feeder = Feeder { portion_bytes: budget.portion_bytes, wanted, portions: sender };
     network.handle().spawn(feeder.feed(cursor, budget.reads_ahead));
     RowGroupFeed::new(portions, wants, left)
@@ -201,13 +203,14 @@ impl RunCursor {
         let (file, wanted) = self.reads.front_mut()?;
         let tail = match &self.tail {
             Some(tail) => Arc::clone(tail),
-            None => match self.history.tail(file).await {
+            None => match self.history.metered_tail(file, &self.meter).await {
                 Ok(tail) => Arc::clone(self.tail.insert(tail)),
                 Err(error) => return Some(Err(error)),
             },
         };
         let groups = take_run(wanted, tail.row_groups(), self.run_bytes);
         let range = groups.first()?.offset..groups.last()?.range().end;
+        self.meter.note(range.end - range.start);
         let bytes = self.history.remote().read(&file.name, range).await;
         Some(bytes.map(|bytes| Run { tail, groups, bytes }))
     }

@@ -9,10 +9,10 @@ use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::remote::RemoteLog;
 use foldback_log_tier::{DatabaseId, Error, Result};
 
-use crate::Network;
 use crate::feed::{self, FeedBudget, RowGroupsOf};
 use crate::merge::RowGroupFeed;
 use crate::row_group_cache::RowGroupCache;
+use crate::{Network, ReadMeter};
 
 /// Tails and commit indexes kept in memory, of each kind.
 const KEPT_MAX: usize = 64;
@@ -121,6 +121,18 @@ impl HistoryReader {
         }
     }
 
+    /// The same, counted by `meter` if it is not in memory.
+    pub(crate) async fn metered_tail(
+        &self,
+        file: &HistoryEntry,
+        meter: &ReadMeter,
+    ) -> Result<Arc<HistoryTail>> {
+        if self.kept_tail(&file.name).is_none() {
+            meter.note(file.bytes - file.tail_offset);
+        }
+        self.tail(file).await
+    }
+
     /// Refuses a file of another database that got under this one's prefix.
     fn check_database(&self, file: &HistoryEntry, tail: &HistoryTail) -> Result<()> {
         let theirs = tail.identity().database;
@@ -168,6 +180,18 @@ impl HistoryReader {
         reads: Vec<RowGroupsOf>,
         budget: FeedBudget,
     ) -> RowGroupFeed {
-        feed::start(Arc::clone(self), network, reads, budget)
+        self.metered_feed(network, reads, budget, Arc::default())
+    }
+
+    /// The same, with what it asks of the bucket counted by `meter`.
+    #[must_use]
+    pub fn metered_feed(
+        self: &Arc<Self>,
+        network: &Network,
+        reads: Vec<RowGroupsOf>,
+        budget: FeedBudget,
+        meter: Arc<ReadMeter>,
+    ) -> RowGroupFeed {
+        feed::start(Arc::clone(self), network, reads, budget, meter)
     }
 }

@@ -23,8 +23,8 @@ use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
 use crate::view::ViewDoor;
 use crate::{
-    Error, Resolved, RestorePlan, Result, Selection, TableRecord, TableRef, Target, View, Window,
-    table_ref,
+    Error, Resolved, RestorePlan, RestoreRecord, Result, Selection, TableRecord, TableRef, Target,
+    View, Window, table_ref,
 };
 
 /// Reads the history that a bucket holds, up to the last commit that was sealed when it was opened
@@ -208,6 +208,11 @@ impl BucketReader {
         &'a self,
         plan: &'a RestorePlan,
     ) -> Result<impl Iterator<Item = Result<Row>> + 'a> {
+        self.rows_of(plan)
+    }
+
+    /// The same, which also tells what it reads.
+    pub(crate) fn rows_of<'a>(&'a self, plan: &'a RestorePlan) -> Result<SteadyRows<'a>> {
         check_database(plan, self.database)?;
         if !plan.segments.is_empty() {
             return Err(Error::Invalid(format!(
@@ -228,6 +233,12 @@ impl BucketReader {
             // A compactor can come in between once more.
             again_if_gone(refresh, start_anew)
         })
+    }
+
+    /// The restore log of the database, as of the last sealed commit, the last one first.
+    #[must_use]
+    pub fn restores(&self) -> Vec<RestoreRecord> {
+        self.held().catalog.restores().map(|record| RestoreRecord::clone(record)).collect()
     }
 
     /// A view of a table at a target, which can be read as often as is liked.

@@ -6,6 +6,7 @@
 //! same thread that orders all commits, and settings have a history like any other data.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use foldback_compactor::Interval;
@@ -13,8 +14,10 @@ use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 
 mod record;
+mod restores;
 
 pub use record::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
+pub use restores::{RestoreActual, RestoreEstimate, RestoreOutcome, RestoreRecord, RestoredInto};
 
 use crate::config::NAME_BYTES_MAX;
 use crate::{Error, Result};
@@ -22,17 +25,12 @@ use crate::{Error, Result};
 /// A change to the catalog, decided by its caller and applied in commit order.
 #[derive(Clone, Debug)]
 pub(crate) enum CatalogChange {
-    /// Makes a table visible. Its tree exists already, and holds a restored state if there is a
-    /// lineage.
-    Create { id: TableId, name: String, lineage: Option<Lineage> },
-    /// As `Create` and `Protect` in one.
-    CreateProtected {
-        id: TableId,
-        name: String,
-        lineage: Lineage,
-        retention: Retention,
-        starts_empty: bool,
-    },
+    /// Makes a table visible. Its tree exists already.
+    Create { id: TableId, name: String },
+    /// Makes the tables of a restore visible, all or none, and writes its records into the restore
+    /// log, which gives them their ids and the time of the commit. One that came to nothing has
+    /// records only.
+    Restore { tables: Vec<RestoredTable>, records: Vec<RestoreRecord> },
     /// Ends a table. Its history stays.
     Drop { id: TableId },
     /// Starts a protection interval; `starts_empty` says that the table has no key yet.
@@ -45,11 +43,24 @@ pub(crate) enum CatalogChange {
     Discard { id: TableId },
 }
 
-/// Every table that ever was, by id, and the names of the live ones.
+/// A table that a restore makes. Its tree holds the restored state already.
+#[derive(Clone, Debug)]
+pub(crate) struct RestoredTable {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) lineage: Lineage,
+    /// For how long its history is kept from this commit on, if it is protected.
+    pub(crate) retention: Option<Retention>,
+    /// Whether it has no key.
+    pub(crate) is_empty: bool,
+}
+
+/// Every table that ever was, by id, the names of the live ones, and the restore log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
     tables: BTreeMap<TableId, TableRecord>,
     live: BTreeMap<String, TableId>,
+    restores: BTreeMap<u64, Arc<RestoreRecord>>,
 }
 
 impl Catalog {
@@ -58,13 +69,9 @@ impl Catalog {
     /// On an error nothing was changed.
     pub(crate) fn apply(&mut self, change: CatalogChange, commit: Commit) -> Result<Vec<Event>> {
         let record = match change {
-            CatalogChange::Create { id, name, lineage } => {
-                self.new_record(id, name, commit, lineage)?
-            }
-            CatalogChange::CreateProtected { id, name, lineage, retention, starts_empty } => {
-                let mut record = self.new_record(id, name, commit, Some(lineage))?;
-                record.open_protection_at(commit, retention, starts_empty);
-                record
+            CatalogChange::Create { id, name } => self.new_record(id, name, commit, None)?,
+            CatalogChange::Restore { tables, records } => {
+                return self.apply_restore(tables, records, commit);
             }
             CatalogChange::Drop { id } => {
                 let mut record = self.live_by_id(id)?.clone();
@@ -117,13 +124,65 @@ impl Catalog {
         Ok(vec![event])
     }
 
+    /// Shows the tables of a restore, and writes its records.
+    fn apply_restore(
+        &mut self,
+        tables: Vec<RestoredTable>,
+        records: Vec<RestoreRecord>,
+        commit: Commit,
+    ) -> Result<Vec<Event>> {
+        let mut made: Vec<TableRecord> = Vec::new();
+        for RestoredTable { id, name, lineage, retention, is_empty } in tables {
+            if made.iter().any(|other| other.name == name) {
+                return Err(Error::TableExists { name });
+            }
+            let mut record = self.new_record(id, name, commit, Some(lineage))?;
+            if let Some(retention) = retention {
+                record.open_protection_at(commit, retention, is_empty);
+            }
+            made.push(record);
+        }
+        let mut events: Vec<_> = made.iter().map(TableRecord::to_event).collect();
+        made.into_iter().for_each(|record| self.insert(record));
+        for mut record in records {
+            record.id = self.restores.keys().next_back().map_or(1, |last| last + 1);
+            record.ended = commit.timestamp;
+            events.push(record.to_event());
+            self.restores.insert(record.id, Arc::new(record));
+        }
+        while self.restores.len() > restores::RECORDS_MAX {
+            let (oldest, _) = self.restores.pop_first().expect("it is longer than its limit");
+            events.push(restores::removal(oldest));
+        }
+        Ok(events)
+    }
+
     /// Takes over one event of table 0, as it is read back from the log or from history.
     pub(crate) fn absorb(&mut self, key: &[u8], change: &Change) -> Result<()> {
+        if key.starts_with(restores::KEY_PREFIX) {
+            return self.absorb_restore(key, change);
+        }
         match change {
             Change::Put(value) => self.insert(TableRecord::from_event(key, value)?),
             Change::Delete => return Err(record::corrupt(key, "table records are never deleted")),
         }
         Ok(())
+    }
+
+    fn absorb_restore(&mut self, key: &[u8], change: &Change) -> Result<()> {
+        match change {
+            Change::Put(value) => {
+                let record = RestoreRecord::from_event(key, value)?;
+                self.restores.insert(record.id, record);
+            }
+            Change::Delete => drop(self.restores.remove(&restores::id_of_key(key)?)),
+        }
+        Ok(())
+    }
+
+    /// The restore log, the last one first.
+    pub(crate) fn restores(&self) -> impl Iterator<Item = &Arc<RestoreRecord>> {
+        self.restores.values().rev()
     }
 
     /// The live table of this name.

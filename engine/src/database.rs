@@ -17,13 +17,14 @@ use crate::health::Health;
 use crate::log_writer::{LogView, LogWriter, Request};
 use crate::present::{Flusher, Present, PresentView, TableTree};
 use crate::upkeep::Tools;
-use crate::{Error, Lineage, Result, Retention, Table, TableRecord};
+use crate::{Error, Result, Retention, Table, TableRecord};
 
 mod create;
 mod open;
 mod recover;
 mod replay;
 mod restores;
+mod restoring;
 mod status;
 mod undrop;
 
@@ -121,7 +122,7 @@ impl Database {
     ///
     /// [`Error::TableExists`], or [`Error::Invalid`] for a name that no table may have.
     pub fn create_table(&self, name: &str) -> Result<Table> {
-        self.create(name, None, None, None)
+        self.create(name, None)
     }
 
     /// Creates a table as of a past instant, for the import of its history.
@@ -131,7 +132,7 @@ impl Database {
     /// As [`Self::create_table`]; [`Error::TimeGoesBack`] if the last commit is later.
     pub fn create_table_at(&self, name: &str, timestamp: Timestamp) -> Result<Table> {
         self.check_not_future(timestamp)?;
-        self.create(name, None, None, Some(timestamp))
+        self.create(name, Some(timestamp))
     }
 
     /// The live table of this name.
@@ -326,41 +327,32 @@ impl Database {
         self.change_catalog(change, None, timestamp)
     }
 
-    /// Makes a table visible; one that was restored is protected at once if a retention says so.
-    pub(crate) fn create(
-        &self,
-        name: &str,
-        lineage: Option<(Lineage, Arc<TableTree>)>,
-        retention: Option<Retention>,
-        timestamp: Option<Timestamp>,
-    ) -> Result<Table> {
+    /// Makes an empty table visible.
+    fn create(&self, name: &str, timestamp: Option<Timestamp>) -> Result<Table> {
         self.inner.log.catalog().check_name_is_free(name)?;
-        let (lineage, tree) = match lineage {
-            Some((lineage, tree)) => (Some(lineage), tree),
-            None => (None, self.inner.present.create_tree(self.draw_table_id())?),
-        };
+        let tree = self.inner.present.create_tree(self.draw_table_id())?;
         let id = tree.id();
-        let name = name.to_owned();
-        let change = match (lineage, retention) {
-            (Some(lineage), Some(retention)) => {
-                // Whether it starts empty is found out by the log writer.
-                let starts_empty = false;
-                CatalogChange::CreateProtected { id, name, lineage, retention, starts_empty }
-            }
-            (lineage, _) => CatalogChange::Create { id, name, lineage },
-        };
-        match self.change_catalog(change, Some(Arc::clone(&tree)), timestamp) {
-            Ok(_) => Ok(Table::new(self.clone(), id)),
-            Err(error) => {
-                // If the database has halted the commit may be in the log all the same: then the
-                // next opening decides, which removes what no live table owns.
-                match self.inner.health.halted() {
-                    Some(_) => tree.spare(),
-                    None => tree.doom(),
-                }
-                Err(error)
-            }
+        let change = CatalogChange::Create { id, name: name.to_owned() };
+        self.show_trees(change, &[tree], timestamp)?;
+        Ok(Table::new(self.clone(), id))
+    }
+
+    /// Makes the tables of these trees visible by one commit, or removes the trees.
+    fn show_trees(
+        &self,
+        change: CatalogChange,
+        trees: &[Arc<TableTree>],
+        timestamp: Option<Timestamp>,
+    ) -> Result<Commit> {
+        // Before they can be seen, as a table that is seen can be dropped.
+        trees.iter().for_each(|tree| tree.spare());
+        let shown = self.change_catalog(change, trees.iter().cloned(), timestamp);
+        // If the database has halted the commit may be in the log all the same: then the next
+        // opening decides, which removes what no live table owns.
+        if shown.is_err() && self.inner.health.halted().is_none() {
+            trees.iter().for_each(|tree| tree.doom());
         }
+        shown
     }
 
     /// An id that no table has had. It is spent even if the table never becomes visible, unless
@@ -374,11 +366,12 @@ impl Database {
     fn change_catalog(
         &self,
         change: CatalogChange,
-        tree: Option<Arc<TableTree>>,
+        trees: impl IntoIterator<Item = Arc<TableTree>>,
         timestamp: Option<Timestamp>,
     ) -> Result<Commit> {
         let (reply, answer) = oneshot::channel();
-        self.inner.writer.send(Request::Catalog { change, tree, timestamp, reply });
+        let trees = trees.into_iter().collect();
+        self.inner.writer.send(Request::Catalog { change, trees, timestamp, reply });
         foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))
     }
 

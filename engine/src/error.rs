@@ -177,6 +177,21 @@ pub enum Error {
         /// The last commit that its history covers.
         sealed: Seq,
     },
+    /// Whoever watched a restore has ended it.
+    #[error("the restore was cancelled; what it had loaded was removed, and nothing was changed")]
+    Cancelled,
+    /// A restore is done, and the bucket did not take what makes it safe.
+    #[error(
+        "restored and visible, but not yet safe from the loss of this machine: {tables}; nothing \
+         needs to be restored again; once the bucket can be reached, an open database writes the \
+         base by itself, and `seal` at once; the bucket did not take it: {source}"
+    )]
+    RestoredUnsealed {
+        /// The new tables.
+        tables: String,
+        /// What the bucket said.
+        source: Box<Error>,
+    },
     /// Bytes that the database needs are gone, here or in the bucket.
     #[error("{0}")]
     Lost(String),

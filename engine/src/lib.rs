@@ -40,12 +40,15 @@ mod estimate;
 mod health;
 mod identity;
 pub mod instant;
+mod key_rewrite;
 mod log_writer;
 mod past;
 mod plan;
 mod present;
 mod reading;
 mod restore;
+mod restore_options;
+mod restore_rows;
 mod selection;
 mod steady_rows;
 mod table;
@@ -60,7 +63,10 @@ pub use batch::{CommitHandle, WriteBatch, WriteOptions};
 pub use bucket_compactor::{BucketCompactor, CompactorConfig};
 pub use bucket_look::BucketLook;
 pub use bucket_reader::BucketReader;
-pub use catalog::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
+pub use catalog::{
+    Lineage, ProtectionInterval, RestoreActual, RestoreEstimate, RestoreOutcome, RestoreRecord,
+    RestoredInto, Retention, RetentionChange, TableRecord,
+};
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX,
@@ -72,9 +78,11 @@ pub use estimate::{Costs, Estimate, Money};
 pub use foldback_compactor::Policy;
 pub use foldback_log_tier as log_tier;
 pub use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId, Timestamp};
+pub use key_rewrite::KeyRewrite;
 pub use plan::{FileRead, FileUse, PlanPiece, Reason, RestorePlan};
 pub use present::{PresentView, Range, Row};
 pub use restore::{Progress, Restored};
+pub use restore_options::{RestoreOptions, RestoreProtection};
 pub use selection::Selection;
 pub use table::Table;
 pub use table_ref::{TableChoice, TableRef};

@@ -44,10 +44,10 @@ pub(crate) enum Request {
         durability: Durability,
         reply: Reply<Commit>,
     },
-    /// Change the catalog; `tree` is the tree of a table that is created.
+    /// Change the catalog; `trees` are those of the tables that are created.
     Catalog {
         change: CatalogChange,
-        tree: Option<Arc<TableTree>>,
+        trees: Vec<Arc<TableTree>>,
         timestamp: Option<Timestamp>,
         reply: Reply<Commit>,
     },
@@ -201,8 +201,8 @@ impl Writer {
                     waiting = group.drain(queue);
                     self.commit_group(group);
                 }
-                Ok(Request::Catalog { change, tree, timestamp, reply }) => {
-                    let done = self.change_catalog(change, tree, timestamp);
+                Ok(Request::Catalog { change, trees, timestamp, reply }) => {
+                    let done = self.change_catalog(change, trees, timestamp);
                     let _ = reply.send(done);
                 }
                 Ok(Request::CloseInstant { at, reply }) => {
@@ -292,7 +292,7 @@ impl Writer {
     fn change_catalog(
         &mut self,
         mut change: CatalogChange,
-        tree: Option<Arc<TableTree>>,
+        trees: Vec<Arc<TableTree>>,
         timestamp: Option<Timestamp>,
     ) -> Result<Commit> {
         self.parts.health.check()?;
@@ -301,11 +301,6 @@ impl Writer {
             self.parts.catalog.live_by_id(*id)?;
             *starts_empty = self.parts.present.tree(*id)?.is_empty(self.last.seq)?;
         }
-        if let (CatalogChange::CreateProtected { starts_empty, .. }, Some(tree)) =
-            (&mut change, &tree)
-        {
-            *starts_empty = tree.is_empty(self.last.seq)?;
-        }
         let mut catalog = Catalog::clone(&self.parts.catalog);
         let dropped = match &change {
             CatalogChange::Drop { id } => Some(*id),
@@ -313,10 +308,8 @@ impl Writer {
         };
         let events = catalog.apply(change, commit)?;
         self.guarded(|writer| {
-            // The tree is served before the commit shows, and retired after it.
-            if let Some(tree) = tree {
-                writer.parts.present.serve(tree);
-            }
+            // Trees are served before the commit shows, and retired after it.
+            trees.into_iter().for_each(|tree| writer.parts.present.serve(tree));
             writer.parts.catalog = Arc::new(catalog);
             writer.write(&[CommittedBatch { commit, batch: Batch { events } }], true)?;
             writer.view.show_catalog(Arc::clone(&writer.parts.catalog));

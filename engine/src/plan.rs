@@ -46,7 +46,7 @@ pub struct RestorePlan {
 /// What is read of one range of keys.
 #[derive(Clone, Debug)]
 pub struct PlanPiece {
-    /// The keys.
+    /// The least range that holds its selected keys; which of them are, the plan's selection says.
     pub keys: KeyRange,
     /// The newest base at or below the target; `None` if the table was empty when its history
     /// began.
@@ -179,7 +179,7 @@ fn chain<'a>(
         covered = delta.last.seq;
         let holds = |entry: &foldback_log_tier::manifest::TableEntry| {
             let in_time = entry.seq_min <= inputs.target.seq && floor < entry.seq_max;
-            in_time && keys.intersects(&entry.key_min, &entry.key_max)
+            in_time && inputs.selection.meets(keys, &entry.key_min, &entry.key_max)
         };
         if delta.table(inputs.table).is_some_and(holds) {
             chain.push(delta);
@@ -254,12 +254,13 @@ impl RestorePlan {
     /// statistics.
     pub(crate) fn choose_row_groups(&mut self, file: &str, row_groups: &[RowGroupEntry]) {
         let (table, target) = (self.table, self.target.seq);
+        let selection = &self.selection;
         for piece in &mut self.pieces {
             let floor = piece.floor;
             let keys = piece.keys.clone();
             let may_hold = |group: &&RowGroupEntry, is_base: bool| {
                 group.table == table
-                    && keys.intersects(&group.key_min, &group.key_max)
+                    && selection.meets(&keys, &group.key_min, &group.key_max)
                     && group.seq_min <= target
                     && (is_base || floor < group.seq_max)
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldback_compactor::merge::RowGroupFeed;
-use foldback_compactor::{FeedBudget, HistoryReader, LeaseGuard, Network};
+use foldback_compactor::{FeedBudget, HistoryReader, LeaseGuard, Network, ReadCount, ReadMeter};
 use foldback_log_tier::Error as TierError;
 use foldback_log_tier::local_log::LogReader;
 
@@ -31,6 +31,7 @@ pub(crate) struct Places<'a> {
 pub(crate) struct Reading<'a> {
     places: Places<'a>,
     _lease: Option<LeaseGuard>,
+    meter: Arc<ReadMeter>,
 }
 
 impl<'a> Reading<'a> {
@@ -41,13 +42,19 @@ impl<'a> Reading<'a> {
     pub(crate) fn begin(plan: &RestorePlan, places: Places<'a>) -> Result<Self> {
         assert!(places.log.is_some() || plan.segments.is_empty(), "segments need a log");
         let lease = hold(plan, places)?;
-        Ok(Self { places, _lease: lease })
+        Ok(Self { places, _lease: lease, meter: Arc::default() })
     }
 
     /// The row groups of one file, read and decoded ahead of the merge.
     pub(crate) fn feed(&self, read: &FileRead, budget: FeedBudget) -> RowGroupFeed {
         let reads = vec![(Arc::clone(&read.file), read.row_groups.clone())];
-        self.places.history.feed(self.places.network, reads, budget)
+        let Places { history, network, .. } = self.places;
+        history.metered_feed(network, reads, budget, Arc::clone(&self.meter))
+    }
+
+    /// What it has asked of the bucket so far.
+    pub(crate) fn count(&self) -> ReadCount {
+        self.meter.count()
     }
 }
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldback_compactor::Merge;
 use foldback_compactor::merge::{RowFilter, Source, TailRows};
+use foldback_compactor::{Merge, ReadCount};
 use foldback_log_tier::EventRow;
 use foldback_log_tier::local_log::LogReader;
 
@@ -27,28 +27,26 @@ pub struct Restored {
     pub rows: u64,
     /// Bytes of its keys and values.
     pub bytes: u64,
+    /// Requests to the bucket for history files; what was in memory already needed none.
+    pub bucket_requests: u64,
+    /// Bytes that came from the bucket.
+    pub bucket_bytes: u64,
+    /// For how long its instants stay restorable, if it is protected.
+    pub retention: Option<crate::Retention>,
 }
 
-/// How far a restore is.
+/// How far a restore is, over all of its tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Rows that were loaded.
+    /// Rows that were restored.
     pub rows: u64,
     /// Bytes of their keys and values.
     pub bytes: u64,
-}
-
-impl Progress {
-    /// Rows between two reports.
-    const ROWS_PER_REPORT: u64 = 4096;
-
-    pub(crate) fn add(&mut self, bytes: usize, watch: &mut dyn FnMut(Self)) {
-        self.rows += 1;
-        self.bytes += u64::try_from(bytes).expect("lengths fit 64 bits");
-        if self.rows.is_multiple_of(Self::ROWS_PER_REPORT) {
-            watch(*self);
-        }
-    }
+    /// Bytes that came from the bucket: of `plan_bytes` so many are done.
+    pub read_bytes: u64,
+    /// Bytes of the bucket that the plans name. What is in local segments takes no time to speak
+    /// of.
+    pub plan_bytes: u64,
 }
 
 /// The live rows of a plan, ascending by key over all its pieces.
@@ -85,6 +83,11 @@ impl<'a> PlanRows<'a> {
         Ok(Self { plan, reading, tail, next_piece: 0, merge: None })
     }
 
+    /// What was asked of the bucket so far.
+    pub(crate) fn read_count(&self) -> ReadCount {
+        self.reading.count()
+    }
+
     /// The manifest that its plan is bound to.
     pub(crate) fn manifest(&self) -> u64 {
         self.plan.manifest
@@ -119,15 +122,20 @@ pub(crate) fn collect_tail(plan: &RestorePlan, log: Option<&LogReader>) -> Resul
 
 impl PlanRows<'_> {
     fn next_row(&mut self) -> Result<Option<Row>> {
+        let selection = &self.plan.selection;
         let copied = |row: EventRow<'_>| {
             let value = row.value.expect("a live row has a value");
-            (Bytes::copy_from_slice(row.key), Bytes::copy_from_slice(value))
+            let copy = || (Bytes::copy_from_slice(row.key), Bytes::copy_from_slice(value));
+            selection.contains(row.key).then(copy)
         };
         loop {
             if let Some(merge) = &mut self.merge
                 && let Some(row) = merge.next_live(copied)?
             {
-                return Ok(Some(row));
+                match row {
+                    Some(row) => return Ok(Some(row)),
+                    None => continue,
+                }
             }
             let Some(piece) = self.plan.pieces.get(self.next_piece) else { return Ok(None) };
             let merge = self.open_piece(piece)?;

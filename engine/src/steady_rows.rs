@@ -1,6 +1,7 @@
 //! Rows of a plan that go on when its files are replaced under it.
 
 use bytes::Bytes;
+use foldback_compactor::ReadCount;
 
 use crate::Result;
 use crate::past::{MOMENTS_MAX, is_gone};
@@ -18,6 +19,8 @@ pub(crate) struct SteadyRows<'a> {
     /// The key of the last row.
     last: Option<Bytes>,
     moments_left: usize,
+    /// What was asked of the bucket for `rows` that others have taken the place of.
+    read_before: ReadCount,
 }
 
 impl<'a> SteadyRows<'a> {
@@ -32,7 +35,13 @@ impl<'a> SteadyRows<'a> {
             // Files can go away again while the state is planned anew.
             (rows, moments_left) = (anew(), moments_left - 1);
         }
-        Ok(Self { rows: rows?, anew: Box::new(anew), last: None, moments_left })
+        let (anew, read_before) = (Box::new(anew), ReadCount::default());
+        Ok(Self { rows: rows?, anew, last: None, moments_left, read_before })
+    }
+
+    /// What was asked of the bucket so far.
+    pub(crate) fn read_count(&self) -> ReadCount {
+        self.read_before + self.rows.read_count()
     }
 
     /// Plans anew after `error`, or says that it stands.
@@ -44,6 +53,7 @@ impl<'a> SteadyRows<'a> {
                 Ok(rows) if rows.manifest() == self.rows.manifest() => break,
                 Ok(rows) => {
                     tracing::info!(error = %gone, "a file is gone; a newer manifest goes on");
+                    self.read_before = self.read_count();
                     self.rows = rows;
                     return Ok(());
                 }

@@ -133,6 +133,16 @@ impl ProtectionInterval {
         }
     }
 
+    /// How long its instants stayed restorable by what was in effect right after `commit`.
+    #[must_use]
+    pub fn retention_as_of(&self, commit: Commit) -> Retention {
+        match self.changes.iter().rfind(|change| change.by.seq <= commit.seq) {
+            None => self.retention,
+            Some(change) if change.from <= commit.timestamp => change.new,
+            Some(change) => change.old,
+        }
+    }
+
     /// The shorter retention that takes effect after `now`, if one waits.
     #[must_use]
     pub fn pending_at(&self, now: Timestamp) -> Option<&RetentionChange> {

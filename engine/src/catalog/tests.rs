@@ -1,4 +1,4 @@
-use foldback_log_tier::Timestamp;
+use foldback_log_tier::{Change, Timestamp};
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn commit(seq: u64) -> Commit {
 }
 
 fn create(id: u64, name: &str) -> CatalogChange {
-    CatalogChange::Create { id: TableId(id), name: name.to_owned(), lineage: None }
+    CatalogChange::Create { id: TableId(id), name: name.to_owned() }
 }
 
 fn protect(id: u64) -> CatalogChange {
@@ -89,4 +89,61 @@ fn the_catalog_is_the_fold_of_its_events() {
         assert_eq!(folded.live, catalog.live);
     }
     assert!(folded.absorb(b"table/1", &Change::Delete).is_err());
+}
+
+/// The record of a restore that came to nothing.
+fn failed(reason: &str) -> RestoreRecord {
+    RestoreRecord {
+        id: 0,
+        source: TableId(1),
+        source_name: "orders".to_owned(),
+        database: None,
+        target: commit(1),
+        into: RestoredInto::File("orders.csv".to_owned()),
+        by: None,
+        reason: None,
+        started: Timestamp(1),
+        ended: Timestamp(1),
+        outcome: RestoreOutcome::Failed(reason.to_owned()),
+        estimate: RestoreEstimate::default(),
+        actual: RestoreActual::default(),
+    }
+}
+
+#[test]
+fn the_restore_log_keeps_its_newest_records_and_reads_back_as_it_was() {
+    let (mut catalog, mut read) = (with_tables(&["orders"]), with_tables(&["orders"]));
+    let mut deleted = 0;
+    for at in 0..600 {
+        let records = vec![failed(&format!("{at}a")), failed(&format!("{at}b"))];
+        let change = CatalogChange::Restore { tables: Vec::new(), records };
+        for event in catalog.apply(change, commit(2 + at)).expect("it names no table") {
+            deleted += usize::from(event.change == Change::Delete);
+            read.absorb(&event.key, &event.change).expect("it was just written");
+        }
+    }
+    let records: Vec<_> = catalog.restores().cloned().collect();
+    assert_eq!((records.len(), deleted), (restores::RECORDS_MAX, 200));
+    assert_eq!((records[0].id, records[0].ended), (1_200, commit(601).timestamp));
+    assert_eq!(records[0].outcome, RestoreOutcome::Failed("599b".to_owned()));
+    assert_eq!(records.last().map(|record| record.id), Some(201));
+    assert_eq!(read.restores().cloned().collect::<Vec<_>>(), records);
+}
+
+#[test]
+fn damaged_records_of_restores_are_told_by_their_key() {
+    let mut catalog = Catalog::default();
+    let event = failed("why").to_event();
+    let value = event.change.value().expect("it is a put").clone();
+    let other = Change::Put(value.clone());
+    for (key, change) in [
+        ("restore/00000000000000000001", other),
+        ("restore/00000000000000000000", Change::Put(value.slice(1..))),
+        ("restore/1", Change::Delete),
+        ("restore/x", Change::Delete),
+    ] {
+        let error = catalog.absorb(key.as_bytes(), &change).expect_err(key);
+        assert!(error.to_string().contains(key), "{error}");
+    }
+    assert_eq!(catalog.restores().count(), 0);
 }

@@ -1,9 +1,8 @@
-//! Windows, targets, plans and restores, as a user of the database asks for them.
+//! Windows, targets, plans and their rows, as a user of the database asks for them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use foldback_log_tier::{Seq, TableId};
+use foldback_log_tier::TableId;
 use tokio::sync::oneshot;
 
 use super::Database;
@@ -15,8 +14,8 @@ use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
 use crate::view::ViewDoor;
 use crate::{
-    BucketReader, Costs, Error, Lineage, Progress, Resolved, RestorePlan, Restored, Result,
-    Retention, Selection, TableRecord, TableRef, Target, View, Window, table_ref,
+    Costs, Error, Resolved, RestorePlan, Result, Selection, TableRecord, TableRef, Target, View,
+    Window, table_ref,
 };
 
 impl Database {
@@ -93,63 +92,6 @@ impl Database {
         set.unwrap_or_else(|| Costs::of_bucket(&self.inner.bucket.to_string()))
     }
 
-    /// Runs a plan into a new table, which becomes visible whole, by one commit, or not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TableExists`], [`Error::Invalid`] for the name, before anything is read; what
-    /// reading the history fails with. Nothing is left behind then.
-    pub fn restore(&self, plan: &RestorePlan, new_name: &str) -> Result<Restored> {
-        self.restore_watched(plan, new_name, &mut |_| {})
-    }
-
-    /// As [`Self::restore`], telling `watch` how far it is from time to time.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::restore`].
-    pub fn restore_watched(
-        &self,
-        plan: &RestorePlan,
-        new_name: &str,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<Restored> {
-        self.inner.log.catalog().check_name_is_free(new_name)?;
-        let lineage = Lineage { source: plan.table, target: plan.target, database: None };
-        self.load_table(new_name, (lineage, None), self.plan_rows(plan)?, watch)
-    }
-
-    /// As [`Self::restore_watched`], into a table that is protected from its first commit on.
-    pub(super) fn restore_protected(
-        &self,
-        plan: &RestorePlan,
-        new_name: &str,
-        retention: Retention,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<Restored> {
-        let lineage = Lineage { source: plan.table, target: plan.target, database: None };
-        self.load_table(new_name, (lineage, Some(retention)), self.plan_rows(plan)?, watch)
-    }
-
-    /// As [`Self::restore_watched`], for a plan that `reader` made of the history in its bucket,
-    /// which may be another database's. The new table belongs to this database.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::restore`]; what reading the bucket fails with.
-    pub fn restore_from(
-        &self,
-        reader: &BucketReader,
-        plan: &RestorePlan,
-        new_name: &str,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<Restored> {
-        self.inner.log.catalog().check_name_is_free(new_name)?;
-        let database = Some(reader.database()).filter(|theirs| *theirs != self.id());
-        let lineage = Lineage { source: plan.table, target: plan.target, database };
-        self.load_table(new_name, (lineage, None), reader.plan_rows(plan)?, watch)
-    }
-
     /// Runs a plan and yields its rows, ascending by key, without making a table of them.
     ///
     /// A local segment or a file that the plan names may be gone, as a newer file holds what it
@@ -163,6 +105,11 @@ impl Database {
         &'a self,
         plan: &'a RestorePlan,
     ) -> Result<impl Iterator<Item = Result<Row>> + 'a> {
+        self.rows_of(plan)
+    }
+
+    /// The same, which also tells what it reads.
+    pub(super) fn rows_of<'a>(&'a self, plan: &'a RestorePlan) -> Result<SteadyRows<'a>> {
         check_database(plan, self.id())?;
         let start = |plan| PlanRows::start(plan, self.places());
         SteadyRows::new(start(Cow::Borrowed(plan)), move || {
@@ -206,30 +153,6 @@ impl Database {
     /// A plan of the same state of the same table, from where its events are now.
     fn plan_anew(&self, plan: &RestorePlan) -> Result<RestorePlan> {
         self.plan(plan.table, Target::Seq(plan.target.seq), &plan.selection)
-    }
-
-    /// Makes a table of these rows, which one commit shows.
-    fn load_table(
-        &self,
-        new_name: &str,
-        (lineage, retention): (Lineage, Option<Retention>),
-        rows: impl Iterator<Item = Result<Row>>,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<Restored> {
-        let tree = self.inner.present.create_tree(self.draw_table_id())?;
-        // Until the table is visible, whatever goes wrong takes the tree with it.
-        tree.doom();
-        let mut progress = Progress::default();
-        let mut rows = rows.inspect(|row| {
-            if let Ok((key, value)) = row {
-                progress.add(key.len() + value.len(), watch);
-            }
-        });
-        let (rows, bytes) = tree.load(Seq::ZERO, &mut rows)?;
-        let table = self.create(new_name, Some((lineage, Arc::clone(&tree))), retention, None)?;
-        tree.spare();
-        let commit = table.record()?.created;
-        Ok(Restored { table: table.id(), commit, target: lineage.target, rows, bytes })
     }
 
     /// Makes sure that no later commit is stamped at the target's instant or before it.

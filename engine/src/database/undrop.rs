@@ -1,7 +1,12 @@
 //! Bringing a dropped table back: its last state, as a new table that is protected again.
 
+use std::ops::ControlFlow;
+
 use super::Database;
-use crate::{Error, Progress, Restored, Result, Selection, TableRef, Target, table_ref};
+use crate::{
+    Error, Progress, RestoreOptions, RestoreProtection, Restored, Result, Selection, TableRef,
+    Target, table_ref,
+};
 
 impl Database {
     /// Brings a dropped table back: restores its last state, that of the commit before the drop,
@@ -14,8 +19,7 @@ impl Database {
     ///
     /// [`Error::Invalid`] if the table is live; [`Error::OutsideWindow`] or [`Error::NotProtected`]
     /// if its last state is not kept; [`Error::TableExists`] if the name is taken;
-    /// [`Error::TableNotFound`]; what reading the history fails with. If the bucket fails after the
-    /// table was brought back, the error says so, and its base is written later.
+    /// [`Error::TableNotFound`]; [`Error::WhichTable`]; and as [`Self::restore_with`].
     pub fn undrop_table(
         &self,
         table: impl Into<TableRef>,
@@ -24,17 +28,20 @@ impl Database {
     ) -> Result<Restored> {
         let catalog = self.inner.log.catalog();
         let record = table_ref::choose_dropped(&self.past(), &catalog, &table.into())?;
-        let Some(last) = record.protection.last() else {
+        if record.protection.is_empty() {
             return Err(Error::NotProtected { name: record.name });
-        };
+        }
         let new_name = new_name.unwrap_or(&record.name);
         catalog.check_name_is_free(new_name)?;
         let plan = self.plan(record.id, Target::Latest, &Selection::all())?;
-        let retention = last.retention_at(plan.target.timestamp);
-        let restored = self.restore_protected(&plan, new_name, retention, watch)?;
-        if restored.rows > 0 {
-            self.inner.background.seal_all()?;
-        }
-        Ok(restored)
+        let options = RestoreOptions {
+            protection: RestoreProtection::AsOfTarget,
+            reason: Some("undrop".to_owned()),
+            ..RestoreOptions::default()
+        };
+        self.restore_with(&plan, new_name, &options, &mut |progress| {
+            watch(progress);
+            ControlFlow::Continue(())
+        })
     }
 }

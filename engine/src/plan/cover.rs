@@ -1,4 +1,7 @@
 //! Covering the selected keys with the newest bases at or below the target.
+//!
+//! Ranges are split where bases and deltas begin and end, and not where the selection does, so that
+//! the number of pieces does not grow with the number of keys that are asked for.
 
 use foldback_log_tier::history::FileKind;
 use foldback_log_tier::manifest::HistoryEntry;
@@ -7,7 +10,7 @@ use foldback_log_tier::{KeyRange, Seq};
 use super::PlanInputs;
 use crate::{Error, Result};
 
-/// A range of the selection: its keys, and what its state is built on.
+/// A range that holds selected keys: from the first to the last of them, and what its state is built on.
 pub(super) struct Ground<'a> {
     pub(super) keys: KeyRange,
     /// The newest base at or below the target; none if the keys were absent at `floor`.
@@ -16,28 +19,31 @@ pub(super) struct Ground<'a> {
     pub(super) floor: Seq,
 }
 
-/// Splits the selection into ranges, ascending, each with the newest base that covers it; a range
+/// Splits what is selected into ranges, ascending, each with the newest base that covers it; a range
 /// has none if the table was empty when its history began, and has not been folded yet.
 pub(super) fn cover<'a>(inputs: &PlanInputs<'a>) -> Result<Vec<Ground<'a>>> {
     let in_time = inputs.history_first..=inputs.target.seq;
     let bases = inputs.manifest.files.iter().filter(|file| file.is_base_of(inputs.table));
     let bases = bases.filter(|file| in_time.contains(&file.last.seq));
-    let found = foldback_compactor::cover(bases, inputs.selection.as_ranges());
-    if !inputs.starts_empty && !found.bare.is_empty() {
+    let found = foldback_compactor::cover(bases, &[KeyRange::all()]);
+    let selected = |keys: KeyRange| inputs.selection.hull_within(&keys);
+    let bare: Vec<_> = found.bare.into_iter().filter_map(selected).collect();
+    if !inputs.starts_empty && !bare.is_empty() {
         return Err(no_base(inputs));
     }
     let empty_since = inputs.earliest.unwrap_or(inputs.history_first);
-    let bare = found.bare.into_iter().map(|keys| (keys, None, empty_since));
+    let bare = bare.into_iter().map(|keys| (keys, None, empty_since));
     let mut ranges: Vec<_> = found
         .covered
         .into_iter()
+        .filter_map(|(keys, base)| Some((selected(keys)?, base)))
         .map(|(keys, base)| (keys, Some(base), base.holds_to().seq.min(inputs.target.seq)))
         .chain(bare)
         .collect();
     ranges.sort_by(|(left, ..), (right, ..)| left.from.cmp(&right.from));
     let parts = ranges.into_iter().flat_map(|(range, base, floor)| {
         let parts = split_at_deltas(inputs, range, floor).into_iter();
-        parts.map(move |keys| Ground { keys, base, floor })
+        parts.filter_map(selected).map(move |keys| Ground { keys, base, floor })
     });
     Ok(parts.collect())
 }

@@ -113,7 +113,8 @@ impl RestorePlan {
         if is_late {
             return Reason::AfterTarget;
         }
-        let overlaps = |piece: &&PlanPiece| piece.keys.intersects(&entry.key_min, &entry.key_max);
+        let (key_min, key_max) = (&entry.key_min, &entry.key_max);
+        let overlaps = |piece: &&PlanPiece| self.selection.meets(&piece.keys, key_min, key_max);
         let mut pieces = self.pieces.iter().filter(overlaps).peekable();
         if pieces.peek().is_none() {
             return Reason::OutsideSelection;

@@ -8,6 +8,7 @@ mod model;
 mod opening;
 mod past_views;
 mod recovery_cases;
+mod restores;
 mod support;
 mod targets;
 mod upkeep;

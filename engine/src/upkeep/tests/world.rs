@@ -155,7 +155,7 @@ impl World {
     /// Creates a table of this id.
     pub(super) fn create(&mut self, id: u64) {
         let (id, name) = (TableId(id), format!("t{id}"));
-        let create = CatalogChange::Create { id, name, lineage: None };
+        let create = CatalogChange::Create { id, name };
         self.change_catalog(create).expect("the name is free");
     }
 
