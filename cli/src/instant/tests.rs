@@ -100,6 +100,38 @@ fn anything_else_is_refused_with_what_to_write() {
     check_refused("2024-05-01T10:00:05+05:00[UTC]", "is not an instant");
 }
 
+/// The same instant however it is written, the one before a whole second and the one after, and
+/// nothing that would need a guess.
+#[test]
+fn case_06_precision_and_zones() {
+    for (text, micros) in [
+        ("2024-05-01T10:00:05Z", 0),
+        ("2024-05-01T10:00:05.000000Z", 0),
+        ("2024-05-01T10:00:05,000001Z", 1),
+        ("2024-05-01T10:00:04.999999Z", -1),
+        ("2024-05-01T10:00:05.000001Z", 1),
+        ("2024-05-01T10:00:05.4Z", 400_000),
+        ("2024-05-02T00:00:05+14:00", 0),
+        ("2024-04-30T22:00:05-12:00", 0),
+        ("2024-05-01T12:00:05+02:00[Europe/Paris]", 0),
+        ("1714557605", 0),
+        ("1714557604.999999", -1),
+        ("1714557605.000001", 1),
+        ("1714557605.4", 400_000),
+    ] {
+        check(text, InstantArg::At(MAY_FIRST + micros));
+    }
+    // Twice, and never, in that zone.
+    for text in ["2024-10-27T02:30:00[Europe/Paris]", "2024-03-31T02:30:00[Europe/Paris]"] {
+        check_refused(text, "is not an instant");
+    }
+    check("2024-10-27T02:30:00+01:00[Europe/Paris]", InstantArg::At(1_729_992_600_000_000));
+    check_refused("2024-05-01T10:00:05+01:00[Europe/Paris]", "is not an instant");
+    for text in ["10:00:05", "2024-05-01T10:00:05 UTC", "2024-05-01T10:00:05 local", "May 1 2024"] {
+        check_refused(text, "an instant");
+    }
+}
+
 #[test]
 fn an_instant_is_placed_on_the_clock() {
     assert_eq!(InstantArg::At(5).micros(100), Some(5));

@@ -9,6 +9,7 @@ mod folds;
 mod imports;
 mod instants;
 mod past_rows;
+mod retention;
 mod rows;
 mod settings;
 mod tables;

@@ -123,12 +123,13 @@ impl ProtectionInterval {
         Interval { table, first, last, starts_empty, retention_micros, shortens }
     }
 
-    /// How long its instants stay restorable, by what is in effect at `now`.
+    /// How long its instants stay restorable, by what is in effect at `instant`, which can be past:
+    /// the changes that were asked for later leave that as it was.
     #[must_use]
-    pub fn retention_at(&self, now: Timestamp) -> Retention {
-        match self.changes.last() {
+    pub fn retention_at(&self, instant: Timestamp) -> Retention {
+        match self.changes.iter().rfind(|change| change.by.timestamp <= instant) {
             None => self.retention,
-            Some(change) if change.from <= now => change.new,
+            Some(change) if change.from <= instant => change.new,
             Some(change) => change.old,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::workplace::Workplace;
+use crate::workplace::{Workplace, run};
 
 /// Three commits, #3 to #5, at 10:00:00, 10:00:01 and 10:00:01 again.
 const EVENTS: &str = r#"{"key":"a/1","value":"one","timestamp":"2024-05-01T10:00:00Z"}
@@ -32,6 +32,35 @@ fn every_way_to_name_an_instant_comes_to_its_commit() {
     assert_eq!(third["timestamp"], "2024-05-01T10:00:00.000000Z");
     assert_eq!(third["next_seq"], 4);
     assert_eq!(third["next_timestamp"], "2024-05-01T10:00:01.000000Z");
+}
+
+/// An instant never depends on where the machine stands: without a zone it is refused there too,
+/// and a whole second is its start.
+#[test]
+fn case_06_the_zone_of_the_machine_changes_nothing() {
+    let place = Workplace::with_history(EVENTS);
+    for zone in ["Asia/Tokyo", "America/New_York", "Pacific/Kiritimati", "UTC", ""] {
+        let resolve = |instant: &str| {
+            let arguments = ["--data", "db", "--format", "json", "resolve", "main", instant];
+            run(place.command(&arguments).env("TZ", zone))
+        };
+        for (instant, seq) in [
+            ("2024-05-01T10:00:00Z", 3),
+            ("2024-05-01T10:00:00.999999Z", 3),
+            ("2024-05-01T19:00:01+09:00", 5),
+            ("2024-05-01T06:00:00.5-04:00", 3),
+            ("1714557600.999999", 3),
+            ("1714557601", 5),
+        ] {
+            let resolved = resolve(instant).done().record();
+            assert_eq!(resolved["seq"], seq, "{instant} in {zone}");
+        }
+        let shown = resolve("#3").done().record();
+        assert_eq!(shown["timestamp"], "2024-05-01T10:00:00.000000Z", "in {zone}");
+        for instant in ["2024-05-01T10:00:01", "2024-05-01 10:00:01", "2024-05-01"] {
+            resolve(instant).refused(2, &["has no time zone", "Z for UTC"]);
+        }
+    }
 }
 
 #[test]

@@ -19,11 +19,31 @@ pub(super) enum Answer {
 }
 
 /// A run of commits in which a table was protected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Interval {
     first: Commit,
     last: Option<Commit>,
-    retention: Retention,
+    /// By the instant from which it holds; the last that is reached counts.
+    retentions: Vec<(Timestamp, Retention)>,
+    /// What lies before this may be gone: the latest horizon that there ever was.
+    given_up: Timestamp,
+    discarded: bool,
+}
+
+impl Interval {
+    fn retention_at(&self, now: Timestamp) -> Retention {
+        let holds = self.retentions.iter().rfind(|(from, _)| *from <= now);
+        holds.unwrap_or(&self.retentions[0]).1
+    }
+
+    /// Whether a retention waits at `now`.
+    fn waits(&self, now: Timestamp) -> bool {
+        self.retentions.iter().any(|(from, _)| *from > now)
+    }
+
+    fn note_horizon(&mut self, now: Timestamp) {
+        self.given_up = self.given_up.max(horizon(self.retention_at(now), now));
+    }
 }
 
 /// What became of a key, commit by commit.
@@ -36,7 +56,7 @@ pub(super) struct ModelTable {
     pub(super) name: String,
     pub(super) created: Commit,
     pub(super) was_restored: bool,
-    live: bool,
+    dropped: Option<Commit>,
     events: BTreeMap<Vec<u8>, Changes>,
     intervals: Vec<Interval>,
 }
@@ -65,7 +85,10 @@ impl ModelTable {
     }
 
     pub(super) fn protect(&mut self, first: Commit, retention: Retention) {
-        self.intervals.push(Interval { first, last: None, retention });
+        let retentions = vec![(first.timestamp, retention)];
+        let given_up = Timestamp::MIN;
+        let (last, discarded) = (None, false);
+        self.intervals.push(Interval { first, last, retentions, given_up, discarded });
     }
 
     pub(super) fn unprotect(&mut self, at: Commit) {
@@ -73,6 +96,38 @@ impl ModelTable {
         if let Some(open) = open {
             open.last = Some(at);
         }
+    }
+
+    /// Whether a change to this retention at `now` says anything new.
+    pub(super) fn would_change(&self, retention: Retention, now: Timestamp) -> bool {
+        let open = self.intervals.last().expect("it is protected");
+        open.retention_at(now) != retention || open.waits(now)
+    }
+
+    /// A longer retention holds at once, a shorter one after `undo_micros`; either takes the place
+    /// of one that waits.
+    pub(super) fn set_retention(&mut self, at: Commit, retention: Retention, undo_micros: i64) {
+        let open = self.intervals.last_mut().expect("it is protected");
+        let now = at.timestamp;
+        let is_shorter = horizon(open.retention_at(now), now) < horizon(retention, now);
+        open.retentions.retain(|(from, _)| *from <= now);
+        let from = now.saturating_add_micros(if is_shorter { undo_micros } else { 0 });
+        open.retentions.push((from, retention));
+    }
+
+    /// Whether there is anything to discard.
+    pub(super) fn has_kept_history(&self) -> bool {
+        self.intervals.iter().any(|interval| !interval.discarded)
+    }
+
+    pub(super) fn discard(&mut self, at: Commit) {
+        self.unprotect(at);
+        self.intervals.iter_mut().for_each(|interval| interval.discarded = true);
+    }
+
+    /// The retention that it was dropped with.
+    pub(super) fn last_retention(&self, at: Commit) -> Retention {
+        self.intervals.last().expect("it was protected").retention_at(at.timestamp)
     }
 }
 
@@ -99,6 +154,19 @@ impl Model {
     pub(super) fn move_clock(&mut self, micros: i64) {
         self.clock.advance(micros);
         self.latest = self.latest.max(self.clock.now());
+        self.note_horizons();
+    }
+
+    /// What lies before a horizon now may be gone for good, whatever the retention is later.
+    pub(super) fn note_horizons(&mut self) {
+        let now = self.now().max(self.latest);
+        let intervals = self.tables.iter_mut().flat_map(|table| &mut table.intervals);
+        intervals.for_each(|interval| interval.note_horizon(now));
+    }
+
+    /// Where the clock stands.
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The last commit.
@@ -144,7 +212,7 @@ impl Model {
             name: name.to_owned(),
             created: at,
             was_restored: state.is_some(),
-            live: true,
+            dropped: None,
             events: BTreeMap::new(),
             intervals: Vec::new(),
         };
@@ -157,27 +225,42 @@ impl Model {
     pub(super) fn drop_table(&mut self, name: &str, at: Commit) {
         let table = self.live_mut(name).expect("it is live");
         table.unprotect(at);
-        table.live = false;
+        table.dropped = Some(at);
     }
 
     pub(super) fn live(&self, name: &str) -> Option<&ModelTable> {
-        self.tables.iter().find(|table| table.live && table.name == name)
+        self.tables.iter().find(|table| table.dropped.is_none() && table.name == name)
     }
 
     pub(super) fn live_mut(&mut self, name: &str) -> Option<&mut ModelTable> {
-        self.tables.iter_mut().find(|table| table.live && table.name == name)
+        self.tables.iter_mut().find(|table| table.dropped.is_none() && table.name == name)
     }
 
     /// The live tables by name.
     pub(super) fn all_live(&self) -> Vec<&ModelTable> {
-        let mut live: Vec<_> = self.tables.iter().filter(|table| table.live).collect();
+        let mut live: Vec<_> = self.tables.iter().filter(|table| table.dropped.is_none()).collect();
         live.sort_by(|left, right| left.name.cmp(&right.name));
         live
     }
 
     /// The last table that had this name and is no more.
     pub(super) fn dropped(&self, name: &str) -> Option<&ModelTable> {
-        self.tables.iter().rfind(|table| !table.live && table.name == name)
+        self.all_dropped(name).into_iter().next()
+    }
+
+    /// Those that had this name and are no more, the last first.
+    pub(super) fn all_dropped(&self, name: &str) -> Vec<&ModelTable> {
+        let is_it = |table: &&ModelTable| table.dropped.is_some() && table.name == name;
+        self.tables.iter().rev().filter(is_it).collect()
+    }
+
+    /// What the last state of a dropped table comes to.
+    pub(super) fn resolve_last(&self, table: &ModelTable, windows: &[Window]) -> Answer {
+        let dropped = table.dropped.expect("it was dropped");
+        match Self::has_history(table) {
+            true => self.resolve_known(Target::Seq(dropped.seq.prev()), None, windows),
+            false => Answer::NotProtected,
+        }
     }
 
     /// Whether the table ever was protected.
@@ -187,7 +270,8 @@ impl Model {
 
     /// Whether a table gives up what is older than some horizon.
     pub(super) fn gives_up(table: &ModelTable) -> bool {
-        table.intervals.iter().any(|interval| interval.retention != Retention::Forever)
+        let mut retentions = table.intervals.iter().flat_map(|interval| &interval.retentions);
+        retentions.any(|(_, retention)| *retention != Retention::Forever)
     }
 
     /// Holds the windows that a table advertises to what was promised: no instant after the horizon
@@ -197,6 +281,7 @@ impl Model {
         for window in found {
             let of_it = |interval: &&Interval| interval.first.seq <= window.first;
             let interval = table.intervals.iter().rfind(of_it).expect("it was protected");
+            assert!(!interval.discarded, "{window:?} was given up");
             assert!(interval.first.timestamp <= window.earliest, "{window:?}");
             let (latest, last) = self.end_of(interval);
             let open = interval.last.is_none();
@@ -218,11 +303,10 @@ impl Model {
 
     /// The windows that a table must advertise at least.
     fn promised(&self, table: &ModelTable) -> Vec<Window> {
-        let now = self.now().max(self.latest);
         let mut windows = Vec::new();
-        for interval in &table.intervals {
+        for interval in table.intervals.iter().filter(|interval| !interval.discarded) {
             let (latest, last) = self.end_of(interval);
-            let earliest = interval.first.timestamp.max(horizon(interval.retention, now));
+            let earliest = interval.first.timestamp.max(interval.given_up);
             // A window that ended before it had lasted a microsecond holds no instant.
             if interval.last.is_none() || earliest <= latest {
                 let (first, open) = (interval.first.seq, interval.last.is_none());

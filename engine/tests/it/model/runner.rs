@@ -7,9 +7,11 @@ use std::time::Duration;
 use foldback::log_tier::names;
 use foldback::{
     Commit, Config, Database, Durability, Error, KeyRange, ManualClock, Policy, Resolved,
-    RestorePlan, Retention, Selection, Seq, Target, Timestamp, WriteBatch, WriteOptions,
+    RestorePlan, Retention, Selection, Seq, Target, Timestamp, View, WriteBatch, WriteOptions,
 };
 use tempfile::TempDir;
+
+mod history;
 
 use super::reference::{Answer, Model};
 use super::steps::{Aim, Change, Chosen, NAMES, Setup, Step, selection};
@@ -17,6 +19,8 @@ use crate::support::{State, collect, fast_directory, planned_rows, rows};
 
 /// Where the clock stands at first.
 const START: Timestamp = Timestamp(1_700_000_000_000_000);
+/// How long a shorter retention waits.
+const UNDO_SECS: u64 = 2;
 /// Name of the tables that are restored only to be compared.
 const PASSING: &str = "passing";
 
@@ -25,6 +29,8 @@ pub(super) struct Runner {
     database: Option<Database>,
     model: Model,
     config: Config,
+    /// A view that was taken earlier, and the state that it is of.
+    viewed: Option<(View<'static>, State)>,
     /// A plan that was made earlier, of the table with this name, and the state it is for.
     kept: Option<(RestorePlan, String, State)>,
     scratch: TempDir,
@@ -45,6 +51,7 @@ impl Runner {
         config.durability = if setup.synced { Durability::Synced } else { Durability::Buffered };
         config.segment_bytes_max = setup.segment_bytes_max;
         config.segment_age_max = Duration::from_secs(86_400);
+        config.shortening_undo = Duration::from_secs(UNDO_SECS);
         config.memtable_bytes_max = 64 * 1024;
         // So eager that the few small files of a case are merged, folded, and cut by key.
         config.policy = Policy {
@@ -56,7 +63,8 @@ impl Runner {
         config.policy = setup.policy;
         config.clock = Arc::clone(&clock) as Arc<dyn foldback::Clock>;
         let database = Some(Database::open(config.clone()).expect("it opens"));
-        let mut runner = Self { database, model: Model::new(clock), config, kept: None, scratch };
+        let model = Model::new(clock);
+        let mut runner = Self { database, model, config, viewed: None, kept: None, scratch };
         for table in 0..3 {
             runner.create(table);
         }
@@ -81,6 +89,10 @@ impl Runner {
             Step::Drop(table) => self.drop_table(NAMES[*table]),
             Step::Protect(table, retention) => self.protect(*table, *retention),
             Step::Unprotect(table) => self.unprotect(*table),
+            Step::SetRetention(table, retention) => self.set_retention(*table, *retention),
+            Step::Discard(table) => self.discard(*table),
+            Step::Undrop(table) => self.undrop(*table),
+            Step::View(table, aim) => self.view(*table, aim),
             Step::Gap { table, clear, seal, retention } => {
                 self.unprotect(*table);
                 if *clear {
@@ -98,6 +110,7 @@ impl Runner {
             Step::RunPlan => self.run_plan(),
             Step::Look => self.look(),
         }
+        self.model.note_horizons();
         self.compare_windows();
     }
 
@@ -176,7 +189,7 @@ impl Runner {
 
     fn reopen(&mut self, lose: Option<usize>) {
         let sealed = self.database().status().sealed.seq;
-        self.database = None;
+        (self.database, self.viewed) = (None, None);
         let mut may_be_rebuilt = None;
         let lost = lose.and_then(|table| self.model.live(NAMES[table]));
         if let Some(table) = lost.filter(|table| table.is_protected()) {
@@ -416,7 +429,7 @@ impl Runner {
     pub(super) fn finish(mut self) {
         self.look();
         self.seal();
-        self.database = None;
+        (self.database, self.viewed) = (None, None);
         let recovered_into: PathBuf = self.scratch.path().join("recovered");
         self.config.directory = recovered_into;
         let recovery = Database::recover(self.config.clone()).expect("the bucket holds it all");

@@ -68,6 +68,12 @@ pub(super) enum Step {
     Drop(usize),
     Protect(usize, Retention),
     Unprotect(usize),
+    /// Gives a protected table another retention.
+    SetRetention(usize, Retention),
+    /// Gives up all history of a table.
+    Discard(usize),
+    /// Brings the last dropped table of a name back.
+    Undrop(usize),
     /// Ends a table's protection and starts it again, with what else happens in between.
     Gap {
         table: usize,
@@ -79,6 +85,8 @@ pub(super) enum Step {
     Resolve(usize, Aim),
     /// Yields the rows of a plan without a restore.
     Rows(usize, Aim, Vec<Chosen>),
+    /// Reads a view, and keeps it; the one that was kept before is read again first.
+    View(usize, Aim),
     /// Restores a table; the new one stays if it has a name from [`NAMES`].
     Restore(usize, Aim, Option<usize>),
     /// Makes a plan and keeps it for later.
@@ -154,6 +162,10 @@ impl Step {
             1 => table().prop_map(Self::Drop),
             4 => (table(), retention()).prop_map(|(table, kept)| Self::Protect(table, kept)),
             1 => table().prop_map(Self::Unprotect),
+            4 => (table(), retention()).prop_map(|(table, kept)| Self::SetRetention(table, kept)),
+            1 => table().prop_map(Self::Discard),
+            2 => table().prop_map(Self::Undrop),
+            4 => (table(), aim()).prop_map(|(table, aim)| Self::View(table, aim)),
             3 => (table(), any::<bool>(), any::<bool>(), retention()).prop_map(
                 |(table, clear, seal, retention)| Self::Gap { table, clear, seal, retention },
             ),
