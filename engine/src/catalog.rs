@@ -12,8 +12,11 @@ use foldback_compactor::Interval;
 use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 
+mod backups;
 mod record;
 
+pub use backups::BackupRecord;
+pub(crate) use backups::{BackupChange, NewBackup};
 pub use record::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
 
 use crate::config::NAME_BYTES_MAX;
@@ -43,11 +46,15 @@ pub(crate) enum CatalogChange {
     SetRetention { id: TableId, retention: Retention, undo_micros: i64 },
     /// Ends the interval that is open, and gives up the states of all. The table can be dropped.
     Discard { id: TableId },
+    /// Makes a backup, makes sure of it, or deletes it.
+    Backup(BackupChange),
 }
 
-/// Every table that ever was, by id, and the names of the live ones.
+/// Every table that ever was, by id, the names of the live ones, and the backups.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
+    /// By the commit that asked for them; those that were deleted until the bucket knows.
+    backups: BTreeMap<Seq, BackupRecord>,
     tables: BTreeMap<TableId, TableRecord>,
     live: BTreeMap<String, TableId>,
 }
@@ -58,6 +65,7 @@ impl Catalog {
     /// On an error nothing was changed.
     pub(crate) fn apply(&mut self, change: CatalogChange, commit: Commit) -> Result<Vec<Event>> {
         let record = match change {
+            CatalogChange::Backup(change) => return self.change_backups(change, commit),
             CatalogChange::Create { id, name, lineage } => {
                 self.new_record(id, name, commit, lineage)?
             }
@@ -119,6 +127,9 @@ impl Catalog {
 
     /// Takes over one event of table 0, as it is read back from the log or from history.
     pub(crate) fn absorb(&mut self, key: &[u8], change: &Change) -> Result<()> {
+        if key.starts_with(backups::PREFIX.as_bytes()) {
+            return self.absorb_backup(key, change);
+        }
         match change {
             Change::Put(value) => self.insert(TableRecord::from_event(key, value)?),
             Change::Delete => return Err(record::corrupt(key, "table records are never deleted")),
@@ -149,7 +160,7 @@ impl Catalog {
 
     /// Refuses a name that a live table has, or that no table may have.
     pub(crate) fn check_name_is_free(&self, name: &str) -> Result<()> {
-        check_name(name)?;
+        check_name("a table", name)?;
         match self.live.contains_key(name) {
             true => Err(Error::TableExists { name: name.to_owned() }),
             false => Ok(()),
@@ -255,14 +266,14 @@ fn no_such_id(id: TableId) -> Error {
 }
 
 /// Refuses names that can't be typed in a shell or told apart on a screen.
-fn check_name(name: &str) -> Result<()> {
+fn check_name(what: &str, name: &str) -> Result<()> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     if starts_well && name.len() <= NAME_BYTES_MAX && name.bytes().all(allowed) {
         return Ok(());
     }
     Err(Error::Invalid(format!(
-        "{name:?} can't name a table: a name has 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' \
+        "{name:?} can't name {what}: a name has 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' \
          and '.', and starts with a letter, a digit or '_'"
     )))
 }

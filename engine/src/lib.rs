@@ -27,6 +27,7 @@
 //! ```
 
 mod background;
+mod backups;
 mod batch;
 mod bucket_compactor;
 mod bucket_look;
@@ -55,11 +56,14 @@ mod timeline;
 mod upkeep;
 mod view;
 
+pub use backups::BackupBytes;
 pub use batch::{CommitHandle, WriteBatch, WriteOptions};
 pub use bucket_compactor::{BucketCompactor, CompactorConfig};
 pub use bucket_look::BucketLook;
 pub use bucket_reader::BucketReader;
-pub use catalog::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
+pub use catalog::{
+    BackupRecord, Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord,
+};
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX,
