@@ -9,13 +9,14 @@ use foldback_log_tier::{Commit, KeyRange, Timestamp};
 
 use crate::change::{Applied, Change, Expiry, Publishing};
 use crate::cover::cover;
-use crate::kept::{Interval, Kept};
+use crate::kept::{Interval, Kept, Pin};
 
-/// What can be given up at `now`; `None` if that frees nothing.
+/// What can be given up at `now`; `None` if that frees nothing. A floor rises past a pin, and the
+/// files that the pin needs stay.
 #[must_use]
 pub(crate) fn expiry(
     manifest: &Manifest,
-    intervals: &[Interval],
+    (intervals, pins): (&[Interval], &[Pin]),
     now: Timestamp,
 ) -> Option<Expiry> {
     let mut expiry = Expiry { decided_on: manifest.number, ..Expiry::default() };
@@ -30,7 +31,7 @@ pub(crate) fn expiry(
         expiry.extended.extend(rise.extended);
     }
     let raised = applied(manifest, &expiry)?;
-    let kept = Kept::new(&raised, intervals);
+    let kept = Kept::new(&raised, intervals, pins);
     let unneeded = raised.files.into_iter().filter(|file| !kept.needs_file(file));
     expiry.dropped = unneeded.map(|file| file.name).collect();
     (ends_one || !expiry.dropped.is_empty()).then_some(expiry)

@@ -9,7 +9,7 @@ use foldback_log_tier::{TableId, Timestamp};
 use crate::FoldInputs;
 use crate::change::{Expiry, moved_on};
 use crate::expiry::expiry;
-use crate::kept::{Interval, Kept};
+use crate::kept::{Interval, Kept, Pin};
 use crate::publisher::CLOCK_STEP_MAX;
 use crate::sweep::{Surroundings, Sweeping, is_due, sweeping};
 
@@ -132,6 +132,8 @@ pub struct JobInputs<'a> {
     pub segments: &'a [SegmentInfo],
     /// The protection intervals of all tables, the catalog's among them.
     pub intervals: &'a [Interval],
+    /// The pins of all tables, as of what is sealed.
+    pub pins: &'a [Pin],
     /// When history is rewritten, and when what is not needed goes.
     pub policy: Policy,
     /// The wall clock.
@@ -172,7 +174,7 @@ pub fn next_job(inputs: JobInputs<'_>) -> Option<Job> {
     match inputs.duty {
         Duty::Sealing => seal(inputs).or_else(|| first_base(inputs)),
         Duty::Upkeep => {
-            let kept = Kept::new(inputs.manifest, inputs.intervals);
+            let kept = Kept::new(inputs.manifest, inputs.intervals, inputs.pins);
             expire(inputs)
                 .or_else(|| sweep(inputs))
                 .or_else(|| merging::merge(inputs))
@@ -197,7 +199,7 @@ fn first_base(inputs: JobInputs<'_>) -> Option<Job> {
 }
 
 fn expire(inputs: JobInputs<'_>) -> Option<Job> {
-    let found = expiry(inputs.manifest, inputs.intervals, inputs.expiry_now());
+    let found = expiry(inputs.manifest, (inputs.intervals, inputs.pins), inputs.expiry_now());
     let Some(expiry) = found else { return tick(inputs).map(Job::Expire) };
     // What goes for good is decided by the store's clock too.
     Some(if inputs.around.is_some() { Job::Expire(expiry) } else { Job::Look })

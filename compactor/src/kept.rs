@@ -129,7 +129,20 @@ fn is_unbroken(manifest: &Manifest, above: Seq, end: Seq) -> bool {
     covered >= end
 }
 
-/// What one interval needs.
+/// A commit whose state of a table is kept until the pin goes, whatever the floor of its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The protection interval that the commit lies in.
+    pub interval: Interval,
+    /// The commit.
+    pub at: Seq,
+    /// Keys that no base holds at the commit had no event of the interval up to here: its floor
+    /// when the pin was made, or its first commit. A floor that has risen since says nothing of
+    /// what lies below it.
+    pub empty_since: Seq,
+}
+
+/// What one interval, or one pin, needs.
 #[derive(Clone, Debug)]
 struct Need {
     table: TableId,
@@ -141,9 +154,18 @@ struct Need {
     until: Seq,
     /// The bases that the earliest state is read from.
     lowest_bases: Vec<String>,
+    /// Deltas that hold one of these commits are needed.
+    deltas: RangeInclusive<Seq>,
 }
 
-/// What all intervals together need.
+impl Need {
+    fn needs_delta(&self, delta: &HistoryEntry) -> bool {
+        let (first, last) = (*self.deltas.start(), *self.deltas.end());
+        !self.deltas.is_empty() && first <= delta.last.seq && delta.first.seq <= last
+    }
+}
+
+/// What all intervals and pins together need.
 #[derive(Clone, Debug)]
 pub struct Kept {
     needs: Vec<Need>,
@@ -152,17 +174,21 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What `intervals` need of the files of `manifest`, by its floors.
+    /// What `intervals` need of the files of `manifest`, by its floors, and what `pins` do.
     #[must_use]
-    pub fn new(manifest: &Manifest, intervals: &[Interval]) -> Self {
-        let mut known: Vec<_> = intervals.iter().map(|interval| interval.table).collect();
+    pub fn new(manifest: &Manifest, intervals: &[Interval], pins: &[Pin]) -> Self {
+        let pinned = pins.iter().map(|pin| pin.interval.table);
+        let mut known: Vec<_> =
+            intervals.iter().map(|interval| interval.table).chain(pinned).collect();
         known.sort_unstable();
         known.dedup();
         let alive = intervals.iter().filter(|interval| !interval.is_over(manifest));
-        Self { needs: alive.map(|interval| need(manifest, interval)).collect(), known }
+        let of_pins = pins.iter().map(|pin| need_of_pin(manifest, pin));
+        let needs = alive.map(|interval| need(manifest, interval)).chain(of_pins).collect();
+        Self { needs, known }
     }
 
-    /// Whether a restorable instant needs this file.
+    /// Whether a restorable instant, or a pin, needs this file.
     #[must_use]
     pub fn needs_file(&self, file: &HistoryEntry) -> bool {
         let table = file.scope.as_ref().map(|scope| scope.table);
@@ -175,16 +201,14 @@ impl Kept {
                 });
                 !self.is_known(table) || needed.any(|needed| needed)
             }),
-            // The delta that holds the earliest commit tells its instant.
             FileKind::Delta => {
-                let mut needs = self.needs.iter();
-                needs.any(|need| need.rows_above <= file.last.seq && file.first.seq <= need.until)
+                self.needs.iter().any(|need| need.needs_delta(file))
                     || file.tables.iter().any(|entry| !self.is_known(entry.table))
             }
         }
     }
 
-    /// Whether a restorable instant needs an event of `table` at one of these seqs.
+    /// Whether a restorable instant, or a pin, needs an event of `table` at one of these seqs.
     #[must_use]
     pub fn needs_rows(&self, table: TableId, seqs: &RangeInclusive<Seq>) -> bool {
         let mut of_table = self.needs.iter().filter(|need| need.table == table);
@@ -211,13 +235,25 @@ fn need(manifest: &Manifest, interval: &Interval) -> Need {
     let below = interval.bases(manifest).filter(|base| base.last.seq <= from.seq);
     let cover = cover(below, &[KeyRange::all()]);
     let lowest_bases = cover.covered.iter().map(|(_, base)| base.name.clone()).collect();
-    Need {
-        table: interval.table,
-        rows_above: interval.reads_above(manifest, from),
-        from: from.seq,
-        until: interval.last.map_or(Seq::MAX, |last| last.seq),
-        lowest_bases,
-    }
+    let rows_above = interval.reads_above(manifest, from);
+    let until = interval.last.map_or(Seq::MAX, |last| last.seq);
+    // The delta that holds the earliest commit tells its instant.
+    let deltas = rows_above..=until;
+    Need { table: interval.table, rows_above, from: from.seq, until, lowest_bases, deltas }
+}
+
+/// A pin needs what a plan of its commit reads, and nothing for any other commit: its instant is
+/// known.
+fn need_of_pin(manifest: &Manifest, pin: &Pin) -> Need {
+    let Pin { interval, at, empty_since } = *pin;
+    let below = interval.bases(manifest).filter(|base| base.last.seq <= at);
+    let cover = cover(below, &[KeyRange::all()]);
+    let lowest_bases = cover.covered.iter().map(|(_, base)| base.name.clone()).collect();
+    let of_bases = cover.covered.iter().map(|(_, base)| base.holds_to().seq.min(at));
+    let bare = (!cover.bare.is_empty()).then_some(empty_since);
+    let rows_above = of_bases.chain(bare).min().unwrap_or(at);
+    let deltas = rows_above.next()..=at;
+    Need { table: interval.table, rows_above, from: at, until: at.next(), lowest_bases, deltas }
 }
 
 #[cfg(test)]

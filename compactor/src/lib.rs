@@ -38,7 +38,7 @@ pub use cover::{Cover, cover};
 pub use feed::{FeedBudget, RowGroupsOf};
 pub use history_reader::{HISTORY_CACHE_BYTES_DEFAULT, HistoryReader};
 pub use job::{Duty, Job, JobInputs, Policy, next_job};
-pub use kept::{Interval, Kept, Shortening};
+pub use kept::{Interval, Kept, Pin, Shortening};
 pub use leasing::{LEASE_TTL, LeaseGuard};
 pub use merge::Merge;
 pub use network::Network;

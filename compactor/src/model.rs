@@ -9,7 +9,7 @@ use foldback_log_tier::names::{HistoryName, history};
 use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId, Timestamp, WriterId};
 
 use crate::change::{Applied, Change, Publishing};
-use crate::kept::{Interval, Kept};
+use crate::kept::{Interval, Kept, Pin};
 
 pub(crate) const KEYS: [u8; 6] = *b"abcdef";
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -50,6 +50,7 @@ pub(crate) struct Plane {
     pub(crate) times: Vec<i64>,
     pub(crate) events: Vec<Row>,
     pub(crate) intervals: Vec<Interval>,
+    pub(crate) pins: Vec<Pin>,
     pub(crate) manifest: Manifest,
     pub(crate) rows: BTreeMap<String, Vec<Row>>,
     /// Bytes that each row of a file counts as.
@@ -63,8 +64,8 @@ impl Plane {
         (manifest.number, manifest.epoch) = (1, 1);
         manifest.clock = Timestamp(0);
         let (events, intervals, rows) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let (dice, times) = (Dice(seed), Vec::new());
-        Self { dice, times, events, intervals, manifest, rows, row_bytes: 100 }
+        let (dice, times, pins) = (Dice(seed), Vec::new(), Vec::new());
+        Self { dice, times, events, intervals, pins, manifest, rows, row_bytes: 100 }
     }
 
     pub(crate) fn commit(&self, seq: u64) -> Commit {
@@ -104,9 +105,21 @@ impl Plane {
         target: u64,
         kept: Option<&Kept>,
     ) -> Result<State, String> {
+        let begin = interval.earliest(&self.manifest).map_or(NEVER, |commit| commit.seq.0);
+        self.read_since(begin, interval, target, kept)
+    }
+
+    /// The same, where keys without a base were absent at `begin`.
+    fn read_since(
+        &self,
+        begin: u64,
+        interval: &Interval,
+        target: u64,
+        kept: Option<&Kept>,
+    ) -> Result<State, String> {
         let files = self.manifest.files.iter();
         let files = files.filter(|file| kept.is_none_or(|kept| kept.needs_file(file))).collect();
-        let restore = Restore { plane: self, interval, target, kept, files };
+        let restore = Restore { plane: self, interval, begin, target, kept, files };
         let mut state = State::new();
         for key in KEYS {
             state.extend(restore.value(key)?.map(|value| (key, value)));
@@ -114,23 +127,27 @@ impl Plane {
         Ok(state)
     }
 
-    /// Every state that an interval advertises is what all events make of it.
+    /// Every state that an interval advertises, or a pin keeps, is what all events make of it.
     pub(crate) fn check(&self) {
         for interval in &self.intervals {
             let Some(earliest) = interval.earliest(&self.manifest) else { continue };
             let end = interval.last.map_or(self.tip(), |last| last.seq.0 - 1);
             for seq in earliest.seq.0..=end.min(self.manifest.sealed.seq.0) {
-                self.check_state(interval, seq);
+                let begin = earliest.seq.0;
+                self.check_state(begin, interval, seq);
             }
+        }
+        for pin in &self.pins {
+            self.check_state(pin.empty_since.0, &pin.interval, pin.at.0);
         }
         self.manifest.encode().expect("it keeps the rules");
     }
 
-    fn check_state(&self, interval: &Interval, seq: u64) {
-        let kept = Kept::new(&self.manifest, &self.intervals);
+    fn check_state(&self, begin: u64, interval: &Interval, seq: u64) {
+        let kept = Kept::new(&self.manifest, &self.intervals, &self.pins);
         let truth = self.truth(interval, seq);
         for (kept, files) in [(None, "all files"), (Some(&kept), "the needed files")] {
-            let found = self.read(interval, seq, kept);
+            let found = self.read_since(begin, interval, seq, kept);
             let manifest = &self.manifest;
             let listed = manifest.files.iter().map(|file| (&file.name, file.until, &file.scope));
             let listed: Vec<_> = listed.collect();
@@ -138,7 +155,8 @@ impl Plane {
             assert_eq!(
                 found.as_ref(),
                 Ok(&truth),
-                "of {files}, at {seq} of {interval:?}: {listed:#?} {floors:?}"
+                "of {files}, at {seq} of {interval:?}: {listed:#?} {floors:?} {:?}",
+                self.pins
             );
         }
     }
@@ -271,7 +289,7 @@ impl Plane {
 
     /// One delta in the place of these, of the rows that are needed.
     pub(crate) fn merged(&mut self, deltas: &[HistoryEntry]) -> HistoryEntry {
-        let kept = Kept::new(&self.manifest, &self.intervals);
+        let kept = Kept::new(&self.manifest, &self.intervals, &self.pins);
         let rows = deltas.iter().flat_map(|delta| &self.rows[&delta.name]);
         let rows = rows
             .filter(|row| kept.needs_rows(row.table, &(Seq(row.seq)..=Seq(row.seq))))
@@ -286,6 +304,7 @@ impl Plane {
 struct Restore<'a> {
     plane: &'a Plane,
     interval: &'a Interval,
+    begin: u64,
     target: u64,
     kept: Option<&'a Kept>,
     files: Vec<&'a HistoryEntry>,
@@ -304,11 +323,10 @@ impl Restore<'_> {
 
     fn value(&self, key: u8) -> Result<Option<u64>, String> {
         let (plane, target) = (self.plane, self.target);
-        let begin = self.interval.earliest(&plane.manifest).map_or(NEVER, |commit| commit.seq.0);
         let base = self.base(key);
         let floor = match base {
             Some(base) => base.holds_to().seq.0.min(target),
-            None if self.interval.starts_empty => begin,
+            None if self.interval.starts_empty => self.begin,
             None => return Err(format!("no base has key {key} at {target}")),
         };
         let own = |row: &&Row| row.table == self.interval.table && row.key == key;

@@ -231,8 +231,7 @@ impl Work for Compacting {
             }
             tools.settle()?;
             let manifest = tools.publisher.newest();
-            let intervals = self.parts.log.catalog().intervals(manifest.sealed.seq);
-            let ground = Ground { manifest, intervals };
+            let ground = Ground::new(manifest, &self.parts.log.catalog());
             let Some(job) = self.upkeep.next(&ground) else { break };
             match self.upkeep.run(job, &ground) {
                 // The files that it failed by are avoided from now on; the rest is done first.

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use foldback_compactor::{HistoryReader, Interval, Job, Pace, Policy, Publisher};
+use foldback_compactor::{HistoryReader, Job, Pace, Policy, Publisher};
 use foldback_log_tier::history::FileKind;
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::{RemoteLog, RemoteOptions, Traffic};
 use foldback_log_tier::{DatabaseId, Error as TierError, Seq, TableId, WriterId};
 
 use crate::bucket_reader::{connect_to_history, fold_catalog};
+use crate::catalog::Catalog;
 use crate::clock::{Clock, steady_now};
 use crate::reading::Places;
 use crate::upkeep::{Accounts, Ground, Tools, Upkeep, describe};
@@ -37,8 +38,8 @@ pub struct CompactorConfig {
 pub struct BucketCompactor {
     tools: Arc<Tools>,
     upkeep: Upkeep,
-    /// The intervals as of the last change of the catalog that is sealed.
-    intervals: Option<(Seq, Vec<Interval>)>,
+    /// The catalog as of its last change that is sealed.
+    catalog: Option<(Seq, Catalog)>,
 }
 
 impl BucketCompactor {
@@ -66,7 +67,7 @@ impl BucketCompactor {
             pace: Arc::new(Pace::new(steady_now)),
         });
         let upkeep = Upkeep::new(Arc::clone(&tools));
-        Ok(Self { tools, upkeep, intervals: None })
+        Ok(Self { tools, upkeep, catalog: None })
     }
 
     /// Looks the bucket through anew, and does all that is due, telling `watch` of each job.
@@ -92,8 +93,7 @@ impl BucketCompactor {
         loop {
             self.tools.settle()?;
             let manifest = self.tools.refresh()?;
-            let intervals = self.intervals(&manifest)?;
-            let ground = Ground { manifest, intervals };
+            let ground = self.ground(manifest)?;
             let Some(job) = self.upkeep.next(&ground) else { break };
             if job != Job::Look {
                 jobs += 1;
@@ -148,20 +148,18 @@ impl BucketCompactor {
         crate::upkeep::held_back(&self.manifest(), self.tools.clock.now())
     }
 
-    /// The protection intervals that are sealed. The catalog is read again only when it has
-    /// changed.
-    fn intervals(&mut self, manifest: &Manifest) -> Result<Vec<Interval>> {
-        let changed = last_change(manifest);
-        if let Some((known, intervals)) = &self.intervals
+    /// What is decided on by a manifest. The catalog is read again only when it has changed.
+    fn ground(&mut self, manifest: Arc<Manifest>) -> Result<Ground> {
+        let changed = last_change(&manifest);
+        if let Some((known, catalog)) = &self.catalog
             && *known == changed
         {
-            return Ok(intervals.clone());
+            return Ok(Ground::new(manifest, catalog));
         }
         let Tools { history, network, .. } = &*self.tools;
         let places = Places { history, network, log: None, leases: false };
-        let intervals = fold_catalog(manifest, places)?.intervals(manifest.sealed.seq);
-        self.intervals = Some((changed, intervals.clone()));
-        Ok(intervals)
+        let (_, catalog) = self.catalog.insert((changed, fold_catalog(&manifest, places)?));
+        Ok(Ground::new(manifest, catalog))
     }
 }
 

@@ -23,8 +23,8 @@ use crate::restore::PlanRows;
 use crate::steady_rows::SteadyRows;
 use crate::view::ViewDoor;
 use crate::{
-    Error, Resolved, RestorePlan, RestoreRecord, Result, Selection, TableRecord, TableRef, Target,
-    View, Window, table_ref,
+    BackupRecord, Error, Resolved, RestorePlan, RestoreRecord, Result, Selection, TableRecord,
+    TableRef, Target, View, Window, table_ref,
 };
 
 /// Reads the history that a bucket holds, up to the last commit that was sealed when it was opened
@@ -126,6 +126,12 @@ impl BucketReader {
         self.held().catalog.live().cloned().collect()
     }
 
+    /// The backups as of the last sealed commit, in the order in which they were made.
+    #[must_use]
+    pub fn backups(&self) -> Vec<BackupRecord> {
+        self.held().catalog.backups().cloned().collect()
+    }
+
     /// What the catalog says of the tables that were dropped: those that can still be restored
     /// first, and the last one dropped before the others.
     #[must_use]
@@ -225,8 +231,7 @@ impl BucketReader {
         SteadyRows::new(started, move || {
             let refresh = || self.refresh().map(drop);
             let start_anew = || {
-                let target = Target::Seq(plan.target.seq);
-                let anew = self.plan(plan.table, target, &plan.selection)?;
+                let anew = self.plan_anew(plan)?;
                 PlanRows::start(Cow::Owned(anew), self.places())
             };
             refresh()?;
@@ -264,6 +269,14 @@ impl BucketReader {
         Ok(())
     }
 
+    /// A plan of the same state of the same table, from where its events are now.
+    fn plan_anew(&self, plan: &RestorePlan) -> Result<RestorePlan> {
+        match plan.backup {
+            Some(created) => self.plan_backup_by_commit(created, &plan.selection),
+            None => self.plan(plan.table, Target::Seq(plan.target.seq), &plan.selection),
+        }
+    }
+
     fn held(&self) -> Arc<Held> {
         Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -287,20 +300,24 @@ impl BucketReader {
         self.moment_of(&self.held())
     }
 
-    /// Does something to the table that is meant, if its target is sealed; again on what the bucket
-    /// says then, if a file is gone and it says anything new.
+    /// Does something to the table that is meant, if its target is sealed, as [`Self::on_held`].
     fn on_chosen<T>(
         &self,
         table: &TableRef,
         target: Target,
         act: impl Fn(&Past<'_>, &TableRecord) -> Result<T>,
     ) -> Result<T> {
-        let on = |held: &Held| {
-            let past = self.past(held);
-            let record = table_ref::choose(&past, &held.catalog, table, Some(target))?;
-            check_sealed(target, held.manifest.sealed)?;
-            act(&past, record)
-        };
+        self.on_held(|past, catalog| {
+            let record = table_ref::choose(past, catalog, table, Some(target))?;
+            check_sealed(target, past.moment.manifest.sealed)?;
+            act(past, record)
+        })
+    }
+
+    /// Does something by what was read last; again on what the bucket says then, if a file is gone
+    /// and it says anything new.
+    pub(crate) fn on_held<T>(&self, act: impl Fn(&Past<'_>, &Catalog) -> Result<T>) -> Result<T> {
+        let on = |held: &Held| act(&self.past(held), &held.catalog);
         for _ in 1..MOMENTS_MAX {
             let error = match on(&self.held()) {
                 Err(error) if is_gone(&error) => error,

@@ -13,9 +13,12 @@ use foldback_compactor::Interval;
 use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 
+mod backups;
 mod record;
 mod restores;
 
+pub use backups::BackupRecord;
+pub(crate) use backups::{BackupChange, NewBackup};
 pub use record::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
 pub use restores::{RestoreActual, RestoreEstimate, RestoreOutcome, RestoreRecord, RestoredInto};
 
@@ -41,6 +44,8 @@ pub(crate) enum CatalogChange {
     SetRetention { id: TableId, retention: Retention, undo_micros: i64 },
     /// Ends the interval that is open, and gives up the states of all. The table can be dropped.
     Discard { id: TableId },
+    /// Makes a backup, makes sure of it, or deletes it.
+    Backup(BackupChange),
 }
 
 /// A table that a restore makes. Its tree holds the restored state already.
@@ -55,9 +60,11 @@ pub(crate) struct RestoredTable {
     pub(crate) is_empty: bool,
 }
 
-/// Every table that ever was, by id, the names of the live ones, and the restore log.
+/// Every table that ever was, by id, the names of the live ones, the backups, and the restore log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
+    /// By the commit that asked for them; those that were deleted until the bucket knows.
+    backups: BTreeMap<Seq, BackupRecord>,
     tables: BTreeMap<TableId, TableRecord>,
     live: BTreeMap<String, TableId>,
     restores: BTreeMap<u64, Arc<RestoreRecord>>,
@@ -69,6 +76,7 @@ impl Catalog {
     /// On an error nothing was changed.
     pub(crate) fn apply(&mut self, change: CatalogChange, commit: Commit) -> Result<Vec<Event>> {
         let record = match change {
+            CatalogChange::Backup(change) => return self.change_backups(change, commit),
             CatalogChange::Create { id, name } => self.new_record(id, name, commit, None)?,
             CatalogChange::Restore { tables, records } => {
                 return self.apply_restore(tables, records, commit);
@@ -162,6 +170,9 @@ impl Catalog {
         if key.starts_with(restores::KEY_PREFIX) {
             return self.absorb_restore(key, change);
         }
+        if key.starts_with(backups::PREFIX.as_bytes()) {
+            return self.absorb_backup(key, change);
+        }
         match change {
             Change::Put(value) => self.insert(TableRecord::from_event(key, value)?),
             Change::Delete => return Err(record::corrupt(key, "table records are never deleted")),
@@ -208,7 +219,7 @@ impl Catalog {
 
     /// Refuses a name that a live table has, or that no table may have.
     pub(crate) fn check_name_is_free(&self, name: &str) -> Result<()> {
-        check_name(name)?;
+        check_name("a table", name)?;
         match self.live.contains_key(name) {
             true => Err(Error::TableExists { name: name.to_owned() }),
             false => Ok(()),
@@ -314,14 +325,14 @@ fn no_such_id(id: TableId) -> Error {
 }
 
 /// Refuses names that can't be typed in a shell or told apart on a screen.
-fn check_name(name: &str) -> Result<()> {
+fn check_name(what: &str, name: &str) -> Result<()> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     if starts_well && name.len() <= NAME_BYTES_MAX && name.bytes().all(allowed) {
         return Ok(());
     }
     Err(Error::Invalid(format!(
-        "{name:?} can't name a table: a name has 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' \
+        "{name:?} can't name {what}: a name has 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' \
          and '.', and starts with a letter, a digit or '_'"
     )))
 }

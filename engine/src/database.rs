@@ -19,6 +19,7 @@ use crate::present::{Flusher, Present, PresentView, TableTree};
 use crate::upkeep::Tools;
 use crate::{Error, Result, Retention, Table, TableRecord};
 
+mod backups;
 mod create;
 mod open;
 mod recover;
@@ -257,8 +258,8 @@ impl Database {
 
     /// Ends the protection of a table, if it is on, and gives up all of its history now. From this
     /// commit on no window lists it; once the commit is sealed, expiry drops its files, and a sweep
-    /// deletes them after the grace and the leases of running readers. An id may be of a table that
-    /// was dropped.
+    /// deletes them after the grace and the leases of running readers. What a backup pins stays
+    /// until that is deleted. An id may be of a table that was dropped.
     ///
     /// # Errors
     ///

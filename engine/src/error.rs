@@ -19,7 +19,7 @@ pub enum Error {
         name: String,
     },
     /// No live table has this name.
-    #[error("there is no table {name:?}{}", did_you_mean(near))]
+    #[error("there is no table {name:?}{}", did_you_mean("table list", near))]
     TableNotFound {
         /// The name, or the id, asked for.
         name: String,
@@ -54,6 +54,45 @@ pub enum Error {
     AlreadyProtected {
         /// The table.
         name: String,
+    },
+    /// The name is taken by a backup.
+    #[error(
+        "backup {name:?} exists already; nothing was changed; choose another name, or delete it"
+    )]
+    BackupExists {
+        /// The name asked for.
+        name: String,
+    },
+    /// No backup has this name.
+    #[error("there is no backup {name:?}{}", did_you_mean("backup list", near))]
+    BackupNotFound {
+        /// The name asked for.
+        name: String,
+        /// Names that resemble it.
+        near: Vec<String>,
+    },
+    /// It is not certain that the state of a backup is kept.
+    #[error(
+        "backup {name:?} is not finished: it is being made, or its making was cut off; nothing was \
+         read; if nobody is making it, delete it and make it again"
+    )]
+    BackupUnfinished {
+        /// The backup.
+        name: String,
+    },
+    /// A state was given up while something was made of it.
+    #[error(
+        "the state of table {table:?} at #{} was given up by expiry while backup {name:?} of it was \
+         made; there is no such backup; make one of a later instant, well above the earliest",
+        target.seq
+    )]
+    GivenUp {
+        /// The backup.
+        name: String,
+        /// The table.
+        table: String,
+        /// The commit that was asked for.
+        target: Commit,
     },
     /// No restorable instant is the one asked for.
     #[error(
@@ -229,9 +268,9 @@ fn counted(tables: usize) -> String {
     }
 }
 
-fn did_you_mean(near: &[String]) -> String {
+fn did_you_mean(list: &str, near: &[String]) -> String {
     match near {
-        [] => "; `table list` shows what there is".to_owned(),
+        [] => format!("; `{list}` shows what there is"),
         names => format!("; did you mean {}?", names.join(", ")),
     }
 }

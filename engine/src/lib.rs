@@ -27,6 +27,7 @@
 //! ```
 
 mod background;
+mod backups;
 mod batch;
 mod bucket_compactor;
 mod bucket_look;
@@ -59,13 +60,14 @@ mod timeline;
 mod upkeep;
 mod view;
 
+pub use backups::BackupBytes;
 pub use batch::{CommitHandle, WriteBatch, WriteOptions};
 pub use bucket_compactor::{BucketCompactor, CompactorConfig};
 pub use bucket_look::BucketLook;
 pub use bucket_reader::BucketReader;
 pub use catalog::{
-    Lineage, ProtectionInterval, RestoreActual, RestoreEstimate, RestoreOutcome, RestoreRecord,
-    RestoredInto, Retention, RetentionChange, TableRecord,
+    BackupRecord, Lineage, ProtectionInterval, RestoreActual, RestoreEstimate, RestoreOutcome,
+    RestoreRecord, RestoredInto, Retention, RetentionChange, TableRecord,
 };
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{

@@ -9,12 +9,15 @@ use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::{Commit, DatabaseId, Error as TierError, Timestamp};
 
+use crate::backups;
+use crate::catalog::Catalog;
 use crate::plan::{PlanInputs, plan};
 use crate::reading::Places;
 use crate::target::windows;
 use crate::timeline::Timeline;
 use crate::{
-    Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, Window, instant,
+    BackupRecord, Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, Window,
+    instant,
 };
 
 /// Moments that are tried in turn while segments are being trimmed or files replaced; one more
@@ -109,7 +112,20 @@ impl Past<'_> {
         commit: Commit,
         selection: &Selection,
     ) -> Result<RestorePlan> {
-        let mut plan = self.plan_files(record, commit, selection)?;
+        self.choose_row_groups(self.plan_files(record, commit, selection)?)
+    }
+
+    /// What a restore of a backup reads.
+    pub(crate) fn plan_backup(
+        &self,
+        kept: (&Catalog, &BackupRecord),
+        selection: &Selection,
+    ) -> Result<RestorePlan> {
+        self.choose_row_groups(backups::plan_kept(&self.moment.manifest, kept, selection)?)
+    }
+
+    /// Keeps of what a plan reads the row groups that may hold rows of it.
+    fn choose_row_groups(&self, mut plan: RestorePlan) -> Result<RestorePlan> {
         let files: Vec<_> = plan.files().map(|read| Arc::clone(&read.file)).collect();
         for file in files {
             let (history, name) = (Arc::clone(self.places.history), file.name.clone());

@@ -33,6 +33,8 @@ pub struct RestorePlan {
     pub target: Commit,
     /// The keys it is for.
     pub selection: Selection,
+    /// The commit that asked for the backup that it is of; none if it is of an instant of a window.
+    pub backup: Option<Seq>,
     /// The manifest that the plan is bound to.
     pub manifest: u64,
     /// What is read of each range of keys, ascending.
@@ -146,6 +148,7 @@ pub(crate) fn plan(inputs: PlanInputs<'_>) -> Result<RestorePlan> {
         table_name: inputs.table_name.to_owned(),
         target: inputs.target,
         selection: inputs.selection.clone(),
+        backup: None,
         manifest: inputs.manifest.number,
         pieces,
         segments: unsealed_segments(&inputs)?,

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use foldback_compactor::{
     Change, Duty, Expiry, FoldInputs, HistoryReader, Interval, Job, JobInputs, Kept, LeaseGuard,
-    Making, Network, Pace, Policy, Publisher, Reading, Surroundings, Sweeping, next_job,
+    Making, Network, Pace, Pin, Policy, Publisher, Reading, Surroundings, Sweeping, next_job,
 };
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::{Error as TierError, Seq, Timestamp, names};
 
+use crate::catalog::Catalog;
 use crate::clock::{Clock, steady_now};
 use crate::{Error, Result};
 
@@ -105,13 +106,23 @@ impl Tools {
     }
 }
 
-/// What jobs are decided on: a manifest, and the protection intervals as of what it has sealed.
+/// What jobs are decided on: a manifest, and the protection intervals and pins as of what it has
+/// sealed.
 /// Never one with the other of another moment: the rows of an interval that is not known yet would
 /// be taken for garbage.
 #[derive(Clone, Debug)]
 pub(crate) struct Ground {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) intervals: Vec<Interval>,
+    pub(crate) pins: Vec<Pin>,
+}
+
+impl Ground {
+    /// What is decided on by this manifest and catalog, which is no older.
+    pub(crate) fn new(manifest: Arc<Manifest>, catalog: &Catalog) -> Self {
+        let sealed = manifest.sealed.seq;
+        Self { manifest, intervals: catalog.intervals(sealed), pins: catalog.pins(sealed) }
+    }
 }
 
 /// Decides on jobs, does them, and remembers between them what it takes to decide.
@@ -157,6 +168,7 @@ impl Upkeep {
             manifest: &ground.manifest,
             segments: &[],
             intervals: &ground.intervals,
+            pins: &ground.pins,
             policy: self.tools.policy,
             now: self.tools.clock.now(),
             around: self.around.as_ref().map(|(_, around)| around),
@@ -276,7 +288,7 @@ impl Upkeep {
     fn merge(&self, deltas: &[HistoryEntry], ground: &Ground) -> Result<()> {
         let making = self.tools.making();
         let _lease = self.lease_for(making, deltas.iter(), "merging deltas")?;
-        let kept = Kept::new(&ground.manifest, &ground.intervals);
+        let kept = Kept::new(&ground.manifest, &ground.intervals, &ground.pins);
         let leaves_out = |table, seqs: RangeInclusive<Seq>| !kept.needs_rows(table, &seqs);
         let output =
             foldback_compactor::merge_deltas(self.tools.reading(making), deltas, &leaves_out)?;

@@ -20,7 +20,9 @@ fn resolved(plane: &Plane, interval: &Interval, at: Timestamp) -> Commit {
 fn expire(plane: &mut Plane, now: i64) {
     for _ in 0..3 {
         let before = plane.manifest.clone();
-        let Some(expiry) = expiry(&before, &plane.intervals, Timestamp(now)) else { return };
+        let Some(expiry) = expiry(&before, (&plane.intervals, &plane.pins), Timestamp(now)) else {
+            return;
+        };
         plane.apply(&Change::Expire(expiry), now);
         for interval in &plane.intervals {
             check_interval(plane, &before, interval, now);
@@ -34,7 +36,11 @@ fn check_interval(plane: &Plane, before: &Manifest, interval: &Interval, now: i6
     let floor = interval.floor(&plane.manifest);
     assert!(interval.floor(before) <= floor, "a floor went down: {interval:?}");
     if interval.is_over(&plane.manifest) {
-        let gone = interval.bases(&plane.manifest).next().is_none();
+        let of_it = |pin: &Pin| {
+            (pin.interval.table, pin.interval.first) == (interval.table, interval.first)
+        };
+        let is_pinned = plane.pins.iter().any(of_it);
+        let gone = is_pinned || interval.bases(&plane.manifest).next().is_none();
         assert!(gone, "nothing is left of it: {interval:?}");
         let last = interval.last.expect("only what has ended can be over");
         let horizon = interval.horizon(Timestamp(now)).expect("it has a retention");
@@ -91,6 +97,7 @@ proptest! {
                 plane.check();
             }
             merge_some(&mut plane);
+            plane.pin_at_random();
             expire(&mut plane, now);
         }
     }
@@ -207,4 +214,44 @@ fn an_interval_that_is_wholly_too_old_leaves_nothing() {
     assert!(plane.intervals[0].is_over(&plane.manifest));
     assert_eq!(plane.intervals[0].earliest(&plane.manifest), None);
     assert!(plane.manifest.files.iter().all(|file| !file.is_base_of(TABLE)));
+}
+
+fn pin(plane: &Plane, at: u64) -> Pin {
+    let interval = plane.intervals[0];
+    let empty_since = interval.floor(&plane.manifest).unwrap_or(interval.first).seq;
+    Pin { interval, at: Seq(at), empty_since }
+}
+
+#[test]
+fn a_pin_keeps_what_its_commit_reads_until_it_goes_and_nothing_more() {
+    let mut plane = twenty(&[2, 5, 7, 13], Some(20));
+    add_base(&mut plane, TABLE, 4);
+    add_base(&mut plane, TABLE, 16);
+    add_base(&mut plane, OTHER, 16);
+    plane.pins = vec![pin(&plane, 7)];
+    expire(&mut plane, 190);
+    assert_eq!(deltas(&plane), [6, 8, 16, 18, 20]);
+    let bases = plane.manifest.files.iter().filter(|file| file.is_base_of(TABLE));
+    assert_eq!(bases.map(|base| base.last.seq.0).collect::<Vec<_>>(), [4, 4, 16, 16]);
+    plane.pins.clear();
+    expire(&mut plane, 190);
+    assert_eq!(deltas(&plane), [16, 18, 20]);
+}
+
+/// The floor of a table that never had a base rises with the horizon; a pin below it still reads
+/// all events since the table was known to be empty.
+#[test]
+fn a_pin_of_a_table_without_a_base_outlives_its_interval() {
+    let mut plane = twenty(&[9], Some(20));
+    add_base(&mut plane, OTHER, 4);
+    expire(&mut plane, 80);
+    let floor = plane.intervals[0].floor(&plane.manifest).map(|floor| floor.seq);
+    assert_eq!(floor, Some(Seq(6)), "nothing has come to it yet");
+    plane.pins = vec![pin(&plane, 10)];
+    let ended = plane.commit(12);
+    plane.intervals[0].last = Some(ended);
+    add_base(&mut plane, OTHER, 18);
+    expire(&mut plane, 200);
+    assert!(plane.intervals[0].is_over(&plane.manifest));
+    assert_eq!(deltas(&plane), [8, 10, 18, 20]);
 }

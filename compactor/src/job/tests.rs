@@ -79,6 +79,7 @@ fn inputs<'a>(plane: &'a Plane, avoid: &'a BTreeSet<String>) -> JobInputs<'a> {
         manifest: &plane.manifest,
         segments: &[],
         intervals: &plane.intervals,
+        pins: &plane.pins,
         policy: POLICY,
         now: Timestamp(200),
         around: None,

@@ -25,7 +25,7 @@ proptest! {
                 prop_assert_eq!(earliest, Some(interval.first), "nothing was given up");
             }
         }
-        let kept = Kept::new(&plane.manifest, &plane.intervals);
+        let kept = Kept::new(&plane.manifest, &plane.intervals, &plane.pins);
         for delta in plane.manifest.files.iter().filter(|file| file.kind == FileKind::Delta) {
             // What counts as dead is of tables of which no row is needed.
             let dead = delta.tables.iter().filter(|entry| {
@@ -87,7 +87,7 @@ fn a_lost_delta_moves_the_earliest_state_to_the_base_after_it() {
 fn rows_of_a_gap_and_of_what_is_over_are_not_needed() {
     let mut plane = ten(&[(1, Some(4), true), (7, None, true)]);
     let needed = |plane: &Plane| {
-        let kept = Kept::new(&plane.manifest, &plane.intervals);
+        let kept = Kept::new(&plane.manifest, &plane.intervals, &plane.pins);
         (1..=10).filter(|seq| kept.needs_rows(TABLE, &(Seq(*seq)..=Seq(*seq)))).collect::<Vec<_>>()
     };
     assert_eq!(needed(&plane), [2, 3, 8, 9, 10]);
@@ -103,7 +103,7 @@ fn rows_of_a_gap_and_of_what_is_over_are_not_needed() {
 fn what_is_not_known_of_is_kept() {
     let plane = ten(&[(1, None, true)]);
     let other = Interval { table: TableId(9), first: plane.commit(9), ..plane.intervals[0] };
-    let kept = Kept::new(&plane.manifest, &[other]);
+    let kept = Kept::new(&plane.manifest, &[other], &[]);
     assert!(kept.needs_rows(TABLE, &(Seq(5)..=Seq(5))));
     let with_rows = plane.manifest.files.iter().filter(|file| !file.tables.is_empty());
     assert!(with_rows.clone().all(|file| kept.needs_file(file) && kept.dead_bytes(file) == 0));

@@ -108,6 +108,25 @@ impl Plane {
         }
     }
 
+    /// Pins a state that is advertised, or lets go of a pin.
+    pub(crate) fn pin_at_random(&mut self) {
+        if !self.pins.is_empty() && self.dice.one_in(3) {
+            let gone = self.dice.below(self.pins.len() as u64);
+            self.pins.remove(usize::try_from(gone).expect("it is small"));
+            return;
+        }
+        let own = self.dice.below(self.intervals.len() as u64);
+        let interval = self.intervals[usize::try_from(own).expect("it is small")];
+        let Some(earliest) = interval.earliest(&self.manifest) else { return };
+        let end = interval.last.map_or(NEVER, |last| last.seq.0 - 1);
+        let end = end.min(self.manifest.sealed.seq.0);
+        if earliest.seq.0 <= end {
+            let at = Seq(self.dice.between(earliest.seq.0, end));
+            let empty_since = interval.floor(&self.manifest).unwrap_or(interval.first).seq;
+            self.pins.push(Pin { interval, at, empty_since });
+        }
+    }
+
     /// Says of a base that it holds for longer, where that is true.
     fn extend(&mut self, interval: &Interval, base: &mut HistoryEntry) {
         if self.dice.one_in(2) {

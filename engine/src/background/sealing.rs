@@ -76,6 +76,7 @@ impl Sealing {
             manifest: &tools.publisher.newest(),
             segments: &segments,
             intervals: &intervals,
+            pins: &[],
             policy: tools.policy,
             now: tools.clock.now(),
             around: None,

@@ -39,11 +39,11 @@ fn a_name_can_be_used_again_but_an_id_never() {
 fn names_that_cannot_be_typed_are_refused() {
     let longest = "x".repeat(NAME_BYTES_MAX);
     for good in ["a", "_a", "a-b.c_9", "9", longest.as_str()] {
-        check_name(good).expect(good);
+        check_name("a table", good).expect(good);
     }
     let too_long = "x".repeat(NAME_BYTES_MAX + 1);
     for bad in ["", "-a", ".", "a b", "a/b", "tabl\u{e9}", "a\n", too_long.as_str()] {
-        assert!(matches!(check_name(bad), Err(Error::Invalid(_))), "{bad:?}");
+        assert!(matches!(check_name("a table", bad), Err(Error::Invalid(_))), "{bad:?}");
     }
 }
 

@@ -166,7 +166,9 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
         network,
         opening,
     });
-    Ok((Database { inner: Arc::new(inner) }, lost_tables))
+    let database = Database { inner: Arc::new(inner) };
+    database.delete_unfinished_backups()?;
+    Ok((database, lost_tables))
 }
 
 /// Everything that is up to date, before the threads are started.

@@ -130,7 +130,7 @@ impl Database {
 
     /// Does something to the table that is meant, as of now, once the target's instant is closed;
     /// again on what was published since if a file is gone.
-    fn on_chosen<T>(
+    pub(super) fn on_chosen<T>(
         &self,
         table: &TableRef,
         target: Target,
@@ -152,7 +152,10 @@ impl Database {
 
     /// A plan of the same state of the same table, from where its events are now.
     fn plan_anew(&self, plan: &RestorePlan) -> Result<RestorePlan> {
-        self.plan(plan.table, Target::Seq(plan.target.seq), &plan.selection)
+        match plan.backup {
+            Some(created) => self.plan_backup_by_commit(created, &plan.selection),
+            None => self.plan(plan.table, Target::Seq(plan.target.seq), &plan.selection),
+        }
     }
 
     /// Makes sure that no later commit is stamped at the target's instant or before it.

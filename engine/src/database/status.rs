@@ -43,6 +43,8 @@ pub struct Status {
     pub delta_bytes: u64,
     /// Bytes of the bases among them: the states that the deltas are read on top of.
     pub base_bytes: u64,
+    /// Bytes of live history files that only backups need: no window does.
+    pub pinned_bytes: u64,
     /// Bytes of files that are not listed any more and wait for their grace to pass.
     pub removed_bytes: u64,
     /// Bytes of those that a running reader or job still holds a lease on, as far as was last seen.
@@ -114,6 +116,7 @@ impl Database {
             history_bytes: manifest.files.iter().map(|file| file.bytes).sum(),
             delta_bytes: bytes_of(FileKind::Delta),
             base_bytes: bytes_of(FileKind::Base),
+            pinned_bytes: crate::backups::pinned_bytes(&manifest, &catalog),
             removed_bytes: manifest.removed.iter().map(|removed| removed.bytes).sum(),
             leased_bytes: held.map(|removed| removed.bytes).sum(),
             orphan_bytes: read(&accounts.orphan_bytes),

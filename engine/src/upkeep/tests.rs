@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use foldback_log_tier::TableId;
 use proptest::prelude::*;
 
 use super::*;
@@ -34,6 +35,18 @@ enum Step {
     Unprotect {
         table: u64,
     },
+    /// A pin is recorded; it is made sure of, or taken back, by `FinishBackups`.
+    Pin {
+        table: u64,
+        back: u64,
+    },
+    FinishBackups,
+    DeleteBackup {
+        which: usize,
+    },
+    Drop {
+        table: u64,
+    },
     /// The process dies in its call to the store with this number, while it does the next step.
     Die {
         call: u64,
@@ -52,9 +65,16 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1..1_500_i64).prop_map(|secs| Step::Pass { secs }),
         1 => (1..4_u64, retention).prop_map(|(table, secs)| Step::Protect { table, secs }),
         1 => (1..4_u64).prop_map(|table| Step::Unprotect { table }),
+        2 => (1..4_u64, 0..30_u64).prop_map(|(table, back)| Step::Pin { table, back }),
+        2 => Just(Step::FinishBackups),
+        1 => any::<usize>().prop_map(|which| Step::DeleteBackup { which }),
         2 => (0..40_u64, any::<bool>())
             .prop_map(|(call, takes_effect)| Step::Die { call, takes_effect }),
         1 => Just(Step::Reopen),
+        1 => prop::option::weighted(0.3, 1..4_u64).prop_map(|table| match table {
+            Some(table) => Step::Drop { table },
+            None => Step::Seal,
+        }),
     ]
 }
 
@@ -90,18 +110,38 @@ fn take(world: &mut World, process: &mut Process, step: &Step) {
             world.unprotect(*table);
             Ok(())
         }
+        Step::Pin { table, back } => {
+            world.pin(*table, *back);
+            Ok(())
+        }
+        Step::FinishBackups => world.finish_backups(process),
+        Step::DeleteBackup { which } => {
+            world.delete_backup(*which);
+            Ok(())
+        }
+        Step::Drop { table } => {
+            world.drop_table(*table);
+            Ok(())
+        }
         Step::Die { call, takes_effect } => {
             process.store.crash_after(*call, *takes_effect);
             Ok(())
         }
         Step::Reopen => {
-            *process = world.start(true, EAGER);
+            *process = reopen(world);
             Ok(())
         }
     };
     if done.is_err() {
-        *process = world.start(true, EAGER);
+        *process = reopen(world);
     }
+}
+
+/// A new process in the place of the writer that was.
+fn reopen(world: &mut World) -> Process {
+    let process = world.start(true, EAGER);
+    world.delete_unfinished_backups();
+    process
 }
 
 proptest! {
@@ -114,7 +154,7 @@ proptest! {
         let (mut world, mut process) = inhabited();
         for step in &steps {
             take(&mut world, &mut process, step);
-            if matches!(step, Step::KeepUp | Step::Seal) {
+            if matches!(step, Step::KeepUp | Step::Seal | Step::FinishBackups) {
                 world.check();
             }
         }
@@ -189,6 +229,38 @@ fn an_idle_table_stays_and_holds_nothing_back() {
     let idle = world.clock.now().0 - 300 * SECOND;
     let windows = world.windows(1);
     assert!(windows.iter().any(|window| window.earliest.0 <= idle), "{windows:?}");
+}
+
+/// A backup outlives the retention and the table, and what it held goes once it was deleted.
+#[test]
+fn a_backup_is_exact_until_it_is_deleted_and_then_holds_nothing() {
+    let (mut world, mut process) = inhabited();
+    let keep_up = |world: &mut World, process: &mut Process| {
+        world.seal(process).expect("the store is fine");
+        world.keep_up(process).expect("the store is fine");
+        world.check();
+    };
+    for round in 0..60_u8 {
+        world.write(1, &[(round % 20, Some(round)), (round % 7, None)]);
+        if round == 20 {
+            world.pin(1, 2);
+            world.finish_backups(&process).expect("the store is fine");
+        }
+        if round == 40 {
+            world.drop_table(1);
+        }
+        world.write(2, &[(round % 40, Some(round))]);
+        keep_up(&mut world, &mut process);
+        world.clock.advance(60 * SECOND);
+    }
+    assert_eq!((world.finished_backups(), world.windows(1).len()), (1, 0));
+    assert!(world.pinned_bytes() > 0);
+    world.delete_backup(0);
+    keep_up(&mut world, &mut process);
+    let manifest = world.manifest();
+    assert_eq!(world.pinned_bytes(), 0, "{}", outline(&manifest));
+    let is_base = |file: &&HistoryEntry| file.is_base_of(TableId(1));
+    assert_eq!(manifest.files.iter().find(is_base), None);
 }
 
 /// Keys that come, wait and go, as those of a queue do, leave no files behind.

@@ -1,5 +1,6 @@
 //! The engine from outside: whole databases on real directories and real buckets.
 
+mod backups;
 mod bucket_reader;
 mod end_to_end;
 mod histories;

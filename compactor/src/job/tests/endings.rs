@@ -108,9 +108,11 @@ fn check_endings(mut plane: Plane) {
         if plane.dice.one_in(4) {
             let horizon = plane.manifest.sealed.timestamp.0;
             run(&mut plane, policy, horizon);
+            plane.pin_at_random();
         }
     }
     for _ in 0..8 {
+        plane.pin_at_random();
         run(&mut plane, policy, now);
         assert_eq!(run(&mut plane, policy, now), 0, "what has come to an end stays so");
         now += 40;

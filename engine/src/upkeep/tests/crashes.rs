@@ -12,6 +12,12 @@ fn script() -> Vec<Step> {
         if round == 2 {
             steps.push(Step::Protect { table: 3, secs: Some(400) });
         }
+        match round {
+            1 | 4 => steps.extend([Step::Pin { table: 1, back: 1 }, Step::FinishBackups]),
+            3 => steps.push(Step::DeleteBackup { which: 0 }),
+            6 => steps.push(Step::Drop { table: 1 }),
+            _ => {}
+        }
         steps.push(Step::Seal);
         steps.push(Step::Pass { secs: 120 });
         steps.push(Step::KeepUp);

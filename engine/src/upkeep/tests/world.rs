@@ -29,7 +29,9 @@ use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::target::windows;
 use crate::upkeep::{Accounts, Ground, Tools, Upkeep};
-use crate::{Result, Retention, Selection, TableRecord, Target, Window};
+use crate::{RestorePlan, Result, Retention, Selection, TableRecord, Target, Window};
+
+mod backups;
 
 /// Keys and values of a table.
 pub(super) type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -243,8 +245,7 @@ impl World {
         loop {
             process.tools.settle()?;
             let manifest = process.tools.refresh()?;
-            let intervals = self.catalog.intervals(manifest.sealed.seq);
-            let ground = Ground { manifest, intervals };
+            let ground = Ground::new(manifest, &self.catalog);
             let Some(job) = process.upkeep.next(&ground) else { return Ok(()) };
             jobs += 1;
             assert!(jobs < 500, "upkeep goes on for ever with {job:?}");
@@ -268,6 +269,7 @@ impl World {
             }
             self.check_horizon(&record, &manifest);
         }
+        self.check_backups(&manifest, &history);
     }
 
     /// Every commit of a window restores to what the table was.
@@ -373,6 +375,11 @@ impl World {
             selection: &Selection::all(),
         });
         let plan = plan.unwrap_or_else(|error| panic!("{error}: {}", outline(manifest)));
+        self.run(plan, manifest, history)
+    }
+
+    /// The rows of a plan.
+    fn run(&self, plan: RestorePlan, manifest: &Manifest, history: &Arc<HistoryReader>) -> State {
         let places = Places { history, network: &self.network, log: None, leases: false };
         let rows = PlanRows::start(Cow::Owned(plan), places);
         let rows = rows.expect("it starts").map(|row| {
@@ -392,9 +399,7 @@ impl World {
 
     /// What a process decides on that has read the bucket now.
     pub(super) fn ground(&self) -> Ground {
-        let manifest = self.manifest();
-        let intervals = self.catalog.intervals(manifest.sealed.seq);
-        Ground { manifest: Arc::new(manifest), intervals }
+        Ground::new(Arc::new(self.manifest()), &self.catalog)
     }
 
     /// Every object of the bucket, and its length.
