@@ -36,6 +36,7 @@ fn plan_of_nothing() -> RestorePlan {
         pieces: Vec::new(),
         segments: Vec::new(),
         sealed: Seq::ZERO,
+        backup: None,
     }
 }
 

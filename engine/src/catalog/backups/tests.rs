@@ -18,7 +18,7 @@ fn create(name: &str, at: u64) -> BackupChange {
 
 fn with_table() -> Catalog {
     let mut catalog = Catalog::default();
-    let create = CatalogChange::Create { id: TABLE, name: "orders".to_owned(), lineage: None };
+    let create = CatalogChange::Create { id: TABLE, name: "orders".to_owned() };
     catalog.apply(create, commit(1)).expect("the name is free");
     let (id, retention, starts_empty) = (TABLE, Retention::default(), true);
     let protect = CatalogChange::Protect { id, retention, starts_empty };
