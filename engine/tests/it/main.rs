@@ -8,6 +8,7 @@ mod kill;
 mod model;
 mod opening;
 mod past_views;
+mod point_reads;
 mod recovery_cases;
 mod restores;
 mod support;
