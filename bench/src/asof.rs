@@ -16,6 +16,8 @@ use crate::{Error, Random, Result, Spread, Updates};
 const BATCH_EVENTS: u64 = 1_000;
 /// Keys side by side that the warm reads ask for, again and again.
 const WARM_KEYS: u64 = 100;
+/// Reads of keys from all over the table before any is measured: they read the tails.
+const WARM_UP_READS: usize = 200;
 /// Readers that are opened for the cold reads, one after the other.
 const COLD_READS: usize = 40;
 /// The table.
@@ -51,20 +53,31 @@ pub struct AsofRow {
     pub history_bytes: u64,
     /// Requests of a new reader to take a view: the median.
     pub view_requests: u64,
-    /// Requests of the first read of a view: the median.
-    pub cold_requests: u64,
+    /// The first read of a view by a new reader.
+    pub cold: ReadCost,
+    /// Reads of keys near each other, whose pages are in memory.
+    pub warm: ReadCost,
+    /// Reads of keys from all over the table, more of which than memory keeps.
+    pub spread: ReadCost,
+    /// Reads of keys from all over the table that never were.
+    pub absent: ReadCost,
+}
+
+/// What reads of one kind cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadCost {
+    /// How long they take: the median, in microseconds.
+    pub p50_micros: u64,
+    /// The 99th percentile.
+    pub p99_micros: u64,
+    /// The longest.
+    pub max_micros: u64,
+    /// Requests of one: the median.
+    pub requests: u64,
+    /// Requests of all.
+    pub requests_total: u64,
     /// The most requests of one.
-    pub cold_requests_max: u64,
-    /// How long the first read takes: the median, in microseconds.
-    pub cold_micros: u64,
-    /// Reads of keys near each other, whose row groups are in memory: the median, in microseconds.
-    pub warm_p50_micros: u64,
-    /// The 99th percentile of them.
-    pub warm_p99_micros: u64,
-    /// Reads of keys from all over the table, more of which than memory keeps: the median.
-    pub spread_p50_micros: u64,
-    /// The 99th percentile of them.
-    pub spread_p99_micros: u64,
+    pub requests_max: u64,
 }
 
 /// Keys that are asked for, and what they held at the middle; absent if they had not been written.
@@ -92,21 +105,27 @@ pub fn asof(options: &AsofOptions) -> Result<AsofRow> {
 
     let database = Database::open(config)?;
     let view = database.table(TABLE)?.as_of(Target::Seq(middle))?;
-    let warm_keys = || warm.iter().cycle().take(options.gets);
-    read_all(&view, warm.iter(), &probes)?;
-    let warm_micros = read_all(&view, warm_keys(), &probes)?;
-    let spread_micros = read_all(&view, spread.iter(), &probes)?;
+    let requests = || database.traffic().requests();
+    let mut kinds = [ReadSamples::default(), ReadSamples::default(), ReadSamples::default()];
+    for key in warm.iter().chain(spread.iter().take(WARM_UP_READS)) {
+        ReadSamples::default().read(&view, key, &probes, requests)?;
+    }
+    // In turns, so that what else the machine does falls on all kinds alike.
+    for (warm, spread) in warm.iter().cycle().zip(&spread) {
+        let absent = [spread.as_slice(), b"/"].concat();
+        for (samples, key) in kinds.iter_mut().zip([warm, spread, &absent]) {
+            samples.read(&view, key, &probes, requests)?;
+        }
+    }
+    let [warm, spread, absent] = kinds.map(|samples| samples.cost());
     Ok(AsofRow {
         events: options.events,
         history_bytes: database.manifest().files.iter().map(|file| file.bytes).sum(),
         view_requests: percentile(&cold.view_requests, 50),
-        cold_requests: percentile(&cold.requests, 50),
-        cold_requests_max: percentile(&cold.requests, 100),
-        cold_micros: percentile(&cold.micros, 50),
-        warm_p50_micros: percentile(&warm_micros, 50),
-        warm_p99_micros: percentile(&warm_micros, 99),
-        spread_p50_micros: percentile(&spread_micros, 50),
-        spread_p99_micros: percentile(&spread_micros, 99),
+        cold: cold.reads.cost(),
+        warm,
+        spread,
+        absent,
     })
 }
 
@@ -162,8 +181,7 @@ fn write_events(
 #[derive(Default)]
 struct Cold {
     view_requests: Vec<u64>,
-    requests: Vec<u64>,
-    micros: Vec<u64>,
+    reads: ReadSamples,
 }
 
 impl Cold {
@@ -179,33 +197,53 @@ impl Cold {
         let mut cold = Self::default();
         for key in keys.iter().take(COLD_READS) {
             let reader = BucketReader::open(bucket, &remote, Arc::new(SystemClock))?;
-            let opened = reader.traffic().requests();
+            let requests = || reader.traffic().requests();
+            let opened = requests();
             let view = reader.view(TABLE, Target::Seq(middle))?;
-            let viewed = reader.traffic().requests();
-            cold.micros.push(read(&view, key, probes)?);
-            cold.view_requests.push(viewed - opened);
-            cold.requests.push(reader.traffic().requests() - viewed);
+            cold.view_requests.push(requests() - opened);
+            cold.reads.read(&view, key, probes, requests)?;
         }
         Ok(cold)
     }
 }
 
-fn read_all<'k>(
-    view: &View<'_>,
-    keys: impl Iterator<Item = &'k Vec<u8>>,
-    probes: &Probes,
-) -> Result<Vec<u64>> {
-    keys.map(|key| read(view, key, probes)).collect()
+/// What each read of one kind took.
+#[derive(Default)]
+struct ReadSamples {
+    micros: Vec<u64>,
+    requests: Vec<u64>,
 }
 
-/// Reads a key, checks the answer, and returns how long the read took, in microseconds.
-fn read(view: &View<'_>, key: &[u8], probes: &Probes) -> Result<u64> {
-    let began = foldback::steady_now();
-    let value = view.get(key)?;
-    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    match probes.get(key).map(Option::as_deref) == Some(value.as_deref()) {
-        true => Ok(micros),
-        false => Err(Error::Wrong(format!("key {:?} held something else", key.escape_ascii()))),
+impl ReadSamples {
+    /// Reads a key, and checks the answer; a key that is no probe never was.
+    fn read(
+        &mut self,
+        view: &View<'_>,
+        key: &[u8],
+        probes: &Probes,
+        requests: impl Fn() -> u64,
+    ) -> Result<()> {
+        let requests_before = requests();
+        let began = foldback::steady_now();
+        let value = view.get(key)?;
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.micros.push(micros);
+        self.requests.push(requests() - requests_before);
+        match probes.get(key).and_then(Option::as_deref) == value.as_deref() {
+            true => Ok(()),
+            false => Err(Error::Wrong(format!("key {:?} held something else", key.escape_ascii()))),
+        }
+    }
+
+    fn cost(&self) -> ReadCost {
+        ReadCost {
+            p50_micros: percentile(&self.micros, 50),
+            p99_micros: percentile(&self.micros, 99),
+            max_micros: percentile(&self.micros, 100),
+            requests: percentile(&self.requests, 50),
+            requests_total: self.requests.iter().sum(),
+            requests_max: percentile(&self.requests, 100),
+        }
     }
 }
 

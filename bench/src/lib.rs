@@ -11,7 +11,7 @@ mod storage;
 mod workload;
 mod zipfian;
 
-pub use asof::{AsofOptions, AsofRow, asof};
+pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
 pub use random::Random;

@@ -1,5 +1,5 @@
-//! Reading history: tails, commit indexes and the row groups of point reads are kept while in use;
-//! other row groups are fed to a merge.
+//! Reading history: tails, commit indexes and the pages of point reads are kept while in use; row
+//! groups are fed to a merge.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,15 +12,16 @@ use foldback_log_tier::{DatabaseId, Error, Result};
 use crate::Network;
 use crate::feed::{self, FeedBudget, RowGroupsOf};
 use crate::merge::RowGroupFeed;
-use crate::row_group_cache::RowGroupCache;
+use crate::page_cache::PageCache;
 
 /// Tails and commit indexes kept in memory, of each kind.
 const KEPT_MAX: usize = 64;
-/// Bytes of the tails that are kept, as they are stored; decoded they take some times that.
-const TAIL_BYTES_KEPT_MAX: u64 = 8 << 20;
+/// Bytes of the tails that are kept, as they are stored: most of them key filters, which take the
+/// same when they are decoded; what else there is takes some times that.
+const TAIL_BYTES_KEPT_MAX: u64 = 32 << 20;
 /// Commits of the indexes that are kept: they take about three bytes each.
 const COMMITS_KEPT_MAX: u64 = 8 << 20;
-/// Memory for decoded row groups that point reads used, unless it is set otherwise.
+/// Memory for decoded pages that point reads used, unless it is set otherwise.
 pub const HISTORY_CACHE_BYTES_DEFAULT: u64 = 64 << 20;
 
 /// Reads what describes history files, and remembers the latest of it. History files never
@@ -31,7 +32,7 @@ pub struct HistoryReader {
     database: DatabaseId,
     tails: Recent<HistoryTail>,
     commit_indexes: Recent<CommitIndex>,
-    pub(crate) row_groups: RowGroupCache,
+    pub(crate) pages: PageCache,
 }
 
 /// The values used last, by object name.
@@ -85,13 +86,13 @@ impl HistoryReader {
             database,
             tails: Recent::new(TAIL_BYTES_KEPT_MAX),
             commit_indexes: Recent::new(COMMITS_KEPT_MAX),
-            row_groups: RowGroupCache::new(HISTORY_CACHE_BYTES_DEFAULT),
+            pages: PageCache::new(HISTORY_CACHE_BYTES_DEFAULT),
         }
     }
 
-    /// Sets how much memory decoded row groups may take that point reads used.
+    /// Sets how much memory decoded pages may take that point reads used.
     pub fn set_cache_bytes(&self, bytes: u64) {
-        self.row_groups.set_bytes_max(bytes);
+        self.pages.set_bytes_max(bytes);
     }
 
     /// The tail of a history file, if it is in memory.

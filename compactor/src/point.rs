@@ -1,13 +1,15 @@
 //! Point reads: the newest event of one key in one history file, of which little is read.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldback_log_tier::history::{HistoryTail, RowGroupEntry, RowGroupRows};
+use foldback_log_tier::history::{FetchedBytes, HistoryTail, KeyPage, RowGroupEntry, ValuePage};
 use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::{Result, Seq, TableId};
 use tokio::task::JoinSet;
 
+use crate::page_cache::{HistoryPage, PageColumn, PageId};
 use crate::{HistoryReader, Network};
 
 /// Tails that one point read asks for at once.
@@ -44,13 +46,18 @@ impl EventSought<'_> {
     fn may_lie_in_row_group(&self, group: &RowGroupEntry) -> bool {
         self.may_lie_in((&group.key_min, &group.key_max), (group.seq_min, group.seq_max))
     }
+}
 
-    /// Where the row is, if it is among these: rows are in (key, seq descending) order.
-    fn find(&self, rows: &RowGroupRows) -> Option<usize> {
-        let at = rows.first_at_or_after(self.key, self.target);
-        let is_it = |at: &usize| rows.key(*at) == self.key && self.floor < rows.seq(*at);
-        Some(at).filter(|at| *at < rows.len()).filter(is_it)
-    }
+/// A look into one row group. One request fetches all that it may need, pages of keys and of values
+/// that lie far apart with what lies between: a second request would cost more.
+struct RowGroupRead<'a> {
+    history: &'a HistoryReader,
+    network: &'a Network,
+    tail: &'a HistoryTail,
+    file: &'a str,
+    index: u32,
+    /// What was fetched last.
+    fetched: Option<FetchedBytes>,
 }
 
 impl HistoryReader {
@@ -76,8 +83,9 @@ impl HistoryReader {
     }
 
     /// The newest event of a key in a file: `None` if there is none, else the value that it puts,
-    /// or `None` within for a delete. Of the file, its tail and the row groups that can hold the
-    /// event are read, as far as they are not in memory, one by one until it is found.
+    /// or `None` within for a delete. Of the file, its tail is read, and of the row groups that can
+    /// hold the event, one by one until it is found, the pages that can; as far as they are not in
+    /// memory.
     ///
     /// # Errors
     ///
@@ -107,31 +115,76 @@ impl HistoryReader {
             if !sought.may_lie_in_row_group(group) {
                 continue;
             }
-            let rows = self.row_group(network, &tail, &file.name, group)?;
-            if let Some(at) = sought.find(&rows) {
-                // A copy, as the row's own memory is that of all rows.
-                return Ok(Some(rows.value(at).map(Bytes::copy_from_slice)));
+            let (index, fetched) = (group.index, None);
+            let mut read = RowGroupRead {
+                history: self,
+                network,
+                tail: &tail,
+                file: &file.name,
+                index,
+                fetched,
+            };
+            if let Some(newest) = read.newest_event(&sought)? {
+                return Ok(Some(newest));
             }
         }
         Ok(None)
     }
+}
 
-    /// A row group, from memory or read and decoded.
-    fn row_group(
-        &self,
-        network: &Network,
-        tail: &HistoryTail,
-        file: &str,
-        group: &RowGroupEntry,
-    ) -> Result<RowGroupRows> {
-        if let Some(rows) = self.row_groups.get(file, group.index) {
-            return Ok(rows);
+impl RowGroupRead<'_> {
+    /// The newest event of a key in the row group, as [`HistoryReader::newest_event`].
+    fn newest_event(&mut self, sought: &EventSought<'_>) -> Result<Option<Option<Bytes>>> {
+        let pages = self.tail.key_pages(self.index, sought.key);
+        for page in pages.clone() {
+            let keys = self.keys(page..pages.end)?;
+            let at = keys.first_at_or_after(sought.key, sought.target);
+            if at == keys.len() {
+                continue;
+            }
+            let is_it = keys.key(at) == sought.key && sought.floor < keys.seq(at);
+            return is_it.then(|| self.value(keys.row_in_group(at))).transpose();
         }
-        let (remote, name, range) = (self.remote().clone(), file.to_owned(), group.range());
-        let bytes = network.run(async move { remote.read(&name, range).await })?;
-        let rows = tail.decode_row_group(group.index, bytes)?;
-        self.row_groups.keep(file, group.index, &rows);
-        Ok(rows)
+        Ok(None)
+    }
+
+    /// The first of these pages of keys, from memory or read, with the others if they are not.
+    fn keys(&mut self, pages: Range<usize>) -> Result<KeyPage> {
+        let (page, column) = (pages.start, PageColumn::Keys);
+        let id = PageId { row_group: self.index, column, page };
+        if let Some(HistoryPage::Keys(keys)) = self.history.pages.get(self.file, id) {
+            return Ok(keys);
+        }
+        let fetched = self.fetch(self.tail.key_pages_range(self.index, pages))?;
+        let keys = self.tail.decode_key_page(self.index, page, &fetched)?;
+        self.history.pages.keep(self.file, id, HistoryPage::Keys(keys.clone()));
+        Ok(keys)
+    }
+
+    /// The value of a row, from memory or read. A copy, as its page's memory is that of all.
+    fn value(&mut self, row_in_group: u64) -> Result<Option<Bytes>> {
+        let copied = |values: &ValuePage| values.value(row_in_group).map(Bytes::copy_from_slice);
+        let page = self.tail.value_page(self.index, row_in_group);
+        let id = PageId { row_group: self.index, column: PageColumn::Values, page };
+        if let Some(HistoryPage::Values(values)) = self.history.pages.get(self.file, id) {
+            return Ok(copied(&values));
+        }
+        let fetched = self.fetch(self.tail.value_page_range(self.index, page))?;
+        let values = self.tail.decode_value_page(self.index, page, &fetched)?;
+        let value = copied(&values);
+        self.history.pages.keep(self.file, id, HistoryPage::Values(values));
+        Ok(value)
+    }
+
+    /// Bytes of the file that hold a range, asked for unless they were fetched last.
+    fn fetch(&mut self, range: Range<u64>) -> Result<FetchedBytes> {
+        if let Some(fetched) = self.fetched.as_ref().filter(|fetched| fetched.hold(&range)) {
+            return Ok(fetched.clone());
+        }
+        let (remote, name) = (self.history.remote().clone(), self.file.to_owned());
+        let offset = range.start;
+        let bytes = self.network.run(async move { remote.read(&name, range).await })?;
+        Ok(self.fetched.insert(FetchedBytes { offset, bytes }).clone())
     }
 }
 

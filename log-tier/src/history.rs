@@ -2,15 +2,19 @@
 //!
 //! [`HistoryWriter`] makes one, and hands out its bytes as they come. A reader takes its tail
 //! first, in one read ([`HistoryTail`]), and then any of its row groups ([`RowGroupRows`]), whole
-//! or in portions ([`RowGroupPortions`]), and, of a delta, its [`CommitIndex`]. No byte is used
-//! before its checksum has been verified.
+//! or in portions ([`RowGroupPortions`]), or those pages that can hold a key ([`KeyPage`],
+//! [`ValuePage`]), and, of a delta, its [`CommitIndex`]. No byte is used before its checksum has
+//! been verified.
 
 mod chunk_pages;
 mod columns;
 mod commits;
 mod decode;
 mod identity;
+mod key_filter;
 mod pages;
+mod point_pages;
+mod point_rows;
 mod portions;
 mod row_group;
 mod rows;
@@ -29,6 +33,8 @@ use crate::manifest::{HistoryEntry, Scope};
 use crate::{Commit, DatabaseId};
 
 pub use commits::{COMMIT_INDEX_COMMITS_MAX, CommitIndex, CommitIter};
+pub use point_pages::FetchedBytes;
+pub use point_rows::{KeyPage, ValuePage};
 pub use portions::RowGroupPortions;
 pub use row_group::RowGroupEntry;
 pub use rows::RowGroupRows;

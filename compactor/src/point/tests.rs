@@ -78,11 +78,15 @@ fn what_is_in_memory_is_not_asked_for_again() {
     let requests = || bucket.remote().traffic().requests();
     let before = requests();
     assert!(look(&bucket, &file, sought).is_some());
-    assert_eq!(requests() - before, 2, "the tail and one row group");
-    assert!(look(&bucket, &file, EventSought { target: Seq(9), ..sought }).is_some());
-    assert_eq!(requests() - before, 2, "both were in memory");
+    assert_eq!(requests() - before, 2, "the tail, and all pages that are needed");
+    assert!(look(&bucket, &file, sought).is_some());
+    assert_eq!(requests() - before, 2, "all were in memory");
+    assert!(look(&bucket, &file, EventSought { target: Seq(5), ..sought }).is_some());
+    assert_eq!(requests() - before, 3, "the page of another value");
+    assert!(look(&bucket, &file, EventSought { key: &[21], ..sought }).is_none());
+    assert_eq!(requests() - before, 3, "the filter leaves the key out");
     bucket.reading().history.set_cache_bytes(0);
     assert!(look(&bucket, &file, sought).is_some());
     assert!(look(&bucket, &file, sought).is_some());
-    assert_eq!(requests() - before, 4, "no row group may be kept");
+    assert_eq!(requests() - before, 5, "no page may be kept, and one request reads all");
 }

@@ -7,6 +7,7 @@ mod kill;
 mod model;
 mod opening;
 mod past_views;
+mod point_reads;
 mod recovery_cases;
 mod support;
 mod targets;

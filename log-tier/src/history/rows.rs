@@ -134,32 +134,6 @@ impl RowGroupRows {
         }
     }
 
-    /// The first row that is not before (`key`, `seq`) in the order of rows: of `key` the newest
-    /// event at or below `seq`, or else the first of a later key. [`Self::len`] if there is none.
-    #[must_use]
-    pub fn first_at_or_after(&self, key: &[u8], seq: Seq) -> usize {
-        let is_before = |row: usize| self.key(row).cmp(key).then(seq.cmp(&self.seq(row))).is_lt();
-        let (mut begin, mut end) = (0, self.len());
-        while begin < end {
-            let middle = begin.midpoint(end);
-            if is_before(middle) {
-                begin = middle + 1;
-            } else {
-                end = middle;
-            }
-        }
-        begin
-    }
-
-    /// Bytes of memory that the rows take, about.
-    #[must_use]
-    pub fn memory_bytes(&self) -> u64 {
-        let columns: [&dyn Array; 4] =
-            [&self.keys.array, &self.seqs, &self.timestamps, &self.values.array];
-        let bytes = columns.iter().map(|column| column.get_array_memory_size()).sum::<usize>();
-        u64::try_from(bytes + size_of::<Self>()).expect("lengths fit 64 bits")
-    }
-
     /// All rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = EventRow<'_>> {
         (0..self.len()).map(|row| self.row(row))

@@ -7,7 +7,9 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::properties::{
+    BloomFilterPosition, EnabledStatistics, WriterProperties, WriterVersion,
+};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::Error;
@@ -25,6 +27,9 @@ pub const ROW_GROUPS_MAX: usize = i16::MAX.unsigned_abs() as usize;
 /// A data page is closed once it has about this many bytes uncompressed, so that a single page is
 /// a small read.
 const DATA_PAGE_BYTES: usize = 64 << 10;
+
+/// The same of the keys, so that a point read decodes few of them.
+const KEY_PAGE_BYTES: usize = 4 << 10;
 
 /// Rows of a data page of a column whose values take next to no space.
 const DATA_PAGE_ROWS_MAX: usize = 16 << 10;
@@ -94,12 +99,14 @@ pub(crate) fn writer_properties() -> WriterProperties {
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(level))
         .set_data_page_size_limit(DATA_PAGE_BYTES)
+        .set_column_data_page_size_limit(path("key"), KEY_PAGE_BYTES)
         .set_data_page_row_count_limit(DATA_PAGE_ROWS_MAX)
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_statistics_truncate_length(None)
         .set_column_index_truncate_length(Some(COLUMN_INDEX_BOUND_BYTES_MAX))
         .set_sorting_columns(Some(sorting_columns()))
+        .set_bloom_filter_position(BloomFilterPosition::End)
         .set_column_statistics_enabled(path("value"), EnabledStatistics::None);
     for (column, encoding) in [
         ("key", Encoding::DELTA_BYTE_ARRAY),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::bloom_filter::Sbbf;
+use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
 use crate::history::HistoryIdentity;
@@ -12,13 +14,15 @@ use crate::history::chunk_pages::FetchedRowGroup;
 use crate::history::commits::CommitIndex;
 use crate::history::decode::decode;
 use crate::history::identity::{FooterFacts, Section};
+use crate::history::key_filter::read_key_filter;
 use crate::history::pages::{
     CHECKSUM_BYTES, Page, page_lengths, pages_are_contiguous, verify_pages,
 };
+use crate::history::point_pages::says_what_point_reads_need;
 use crate::history::portions::RowGroupPortions;
 use crate::history::row_group::{RowGroupEntry, row_group_entries, table_entries};
 use crate::history::rows::RowGroupRows;
-use crate::history::schema::{arrow_schema, parquet_schema};
+use crate::history::schema::{COLUMN_KEY, COLUMN_SEQ, COLUMN_VALUE, arrow_schema, parquet_schema};
 use crate::history::window::FileWindow;
 use crate::manifest::HistoryEntry;
 use crate::{Error, Result};
@@ -29,15 +33,25 @@ const ROWS_OFFSET: u64 = 4;
 /// The tail of a history file: footer, page positions and page checksums, all verified.
 #[derive(Clone, Debug)]
 pub struct HistoryTail {
-    name: String,
-    object_bytes: u64,
-    facts: FooterFacts,
-    metadata: Arc<ParquetMetaData>,
-    /// How columns are decoded.
-    levels: FieldLevels,
-    row_groups: Vec<RowGroupEntry>,
+    pub(super) name: String,
+    pub(super) object_bytes: u64,
+    pub(super) facts: FooterFacts,
+    pub(super) metadata: Arc<ParquetMetaData>,
+    pub(super) levels: ColumnLevels,
+    pub(super) row_groups: Vec<RowGroupEntry>,
     /// The pages of each row group.
-    pages: Vec<Vec<Page>>,
+    pub(super) pages: Vec<Vec<Page>>,
+    /// The filter of each row group that has one.
+    pub(super) key_filters: Vec<Option<Sbbf>>,
+}
+
+/// How columns are decoded.
+#[derive(Clone, Debug)]
+pub(super) struct ColumnLevels {
+    pub(super) all: FieldLevels,
+    /// Keys and seqs.
+    pub(super) keys: FieldLevels,
+    pub(super) values: FieldLevels,
 }
 
 impl HistoryTail {
@@ -59,17 +73,16 @@ impl HistoryTail {
         if metadata.file_metadata().schema() != parquet_schema().root_schema() {
             return Err(corrupt("its columns are not those of a history file".to_string()));
         }
-        let metadata = read_offset_index(&entry.name, &window, metadata)?;
+        let metadata = read_page_indexes(&entry.name, &window, metadata)?;
         let row_groups = row_group_entries(&metadata).map_err(corrupt)?;
         verify_row_groups(entry, &row_groups, &facts).map_err(corrupt)?;
         let pages = read_pages(&metadata, &facts.page_checksums, &window.bytes).map_err(corrupt)?;
-        let levels = decode(&entry.name, offset, || {
-            let schema = metadata.file_metadata().schema_descr();
-            let fields = Some(arrow_schema().fields().clone());
-            parquet_to_arrow_field_levels(schema, ProjectionMask::all(), fields.as_ref())
+        let levels = decode(&entry.name, offset, || ColumnLevels::new(&metadata))?;
+        let key_filters = decode(&entry.name, offset, || {
+            metadata.row_groups().iter().map(|group| read_key_filter(group, &window)).collect()
         })?;
         let (name, metadata) = (entry.name.clone(), Arc::new(metadata));
-        Ok(Self { name, object_bytes, facts, metadata, levels, row_groups, pages })
+        Ok(Self { name, object_bytes, facts, metadata, levels, row_groups, pages, key_filters })
     }
 
     /// What the file says of itself. A caller compares the database with its own.
@@ -123,7 +136,7 @@ impl HistoryTail {
         let fetched =
             decode(&self.name, group.offset, || FetchedRowGroup::new(window, metadata, position))?;
         let of_file = (self.name.as_str(), &self.facts.identity);
-        RowGroupPortions::new((&fetched, &self.levels), of_file, group, portion_bytes)
+        RowGroupPortions::new((&fetched, &self.levels.all), of_file, group, portion_bytes)
     }
 
     /// Where the commit index lies; a base has none.
@@ -156,6 +169,20 @@ impl HistoryTail {
     }
 }
 
+impl ColumnLevels {
+    fn new(metadata: &ParquetMetaData) -> ParquetResult<Self> {
+        let schema = metadata.file_metadata().schema_descr();
+        let fields = Some(arrow_schema().fields().clone());
+        let of = |mask| parquet_to_arrow_field_levels(schema, mask, fields.as_ref());
+        let only = |columns: &[usize]| ProjectionMask::leaves(schema, columns.iter().copied());
+        Ok(Self {
+            all: of(ProjectionMask::all())?,
+            keys: of(only(&[COLUMN_KEY, COLUMN_SEQ]))?,
+            values: of(only(&[COLUMN_VALUE]))?,
+        })
+    }
+}
+
 /// Whether the tail is the one that was published.
 fn verify_tail(entry: &HistoryEntry, tail: &Bytes) -> Result<()> {
     let corrupt = |reason: String| Error::corrupt(&entry.name, entry.tail_offset, reason);
@@ -176,31 +203,47 @@ fn read_footer(name: &str, window: &FileWindow) -> Result<ParquetMetaData> {
     decode(name, window.offset, || reader.parse_and_finish(window))
 }
 
-/// Reads the positions of all pages. The column index is for other readers: ours goes by the
-/// bounds of row groups.
-fn read_offset_index(
+/// Reads the positions of all pages, and the bounds of those of keys.
+fn read_page_indexes(
     name: &str,
     window: &FileWindow,
     metadata: ParquetMetaData,
 ) -> Result<ParquetMetaData> {
     let window_range = window.offset..window.object_bytes;
-    let lies_inside = metadata.row_groups().iter().flat_map(|group| group.columns()).all(|chunk| {
-        let offset = chunk.offset_index_offset().and_then(|offset| u64::try_from(offset).ok());
-        let bytes = chunk.offset_index_length().and_then(|bytes| u64::try_from(bytes).ok());
+    let lies_inside = |offset: Option<i64>, bytes: Option<i32>| {
+        let offset = offset.and_then(|offset| u64::try_from(offset).ok());
+        let bytes = bytes.and_then(|bytes| u64::try_from(bytes).ok());
         let end = offset.zip(bytes).and_then(|(offset, bytes)| offset.checked_add(bytes));
         offset.is_some_and(|offset| window_range.contains(&offset))
             && end.is_some_and(|end| window_range.contains(&end))
+    };
+    let mut chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let lie_inside = chunks.all(|chunk| {
+        let (bounds, bounds_bytes) = (chunk.column_index_offset(), chunk.column_index_length());
+        let no_bounds = bounds.is_none() && bounds_bytes.is_none();
+        lies_inside(chunk.offset_index_offset(), chunk.offset_index_length())
+            && (no_bounds || lies_inside(bounds, bounds_bytes))
     });
-    if !lies_inside {
-        return Err(Error::corrupt(name, window.offset, "the offset index is not in the tail"));
+    if !lie_inside {
+        return Err(Error::corrupt(name, window.offset, "a page index is not in the tail"));
     }
     let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
-        .with_column_index_policy(PageIndexPolicy::Skip)
+        .with_column_index_policy(PageIndexPolicy::Optional)
         .with_offset_index_policy(PageIndexPolicy::Required);
-    decode(name, window.offset, || {
+    let metadata = decode(name, window.offset, || {
         reader.read_page_indexes(window)?;
         reader.finish()
-    })
+    })?;
+    let mut groups = metadata.row_groups().iter().enumerate();
+    let lacking = groups.find(|(position, group)| {
+        let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+        !says_what_point_reads_need(&metadata, *position, rows)
+    });
+    if let Some((position, _)) = lacking {
+        let reason = format!("the page indexes of row group {position} are not whole");
+        return Err(Error::corrupt(name, window.offset, reason));
+    }
+    Ok(metadata)
 }
 
 /// Whether the file is what the manifest says it is.

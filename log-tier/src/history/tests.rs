@@ -2,6 +2,7 @@
 
 mod damage;
 mod limits;
+mod point;
 mod round_trip;
 
 use std::cmp::Reverse;

@@ -9,10 +9,11 @@ use parquet::file::writer::SerializedFileWriter;
 
 use crate::history::columns::RowGroupColumns;
 use crate::history::identity::{FooterFacts, Section};
+use crate::history::key_filter::key_filter;
 use crate::history::pages::{append_checksums, page_lengths};
 use crate::history::row_group::{row_group_entries, table_entries};
 use crate::history::schema::{
-    ROW_GROUP_BYTES_MAX, ROW_GROUPS_MAX, arrow_schema, encode_error, parquet_schema,
+    COLUMN_KEY, ROW_GROUP_BYTES_MAX, ROW_GROUPS_MAX, arrow_schema, encode_error, parquet_schema,
     writer_properties,
 };
 use crate::history::{CommitIndex, FileKind, HistoryIdentity, HistoryObject, HistoryTail};
@@ -228,17 +229,20 @@ impl HistoryWriter {
 
     /// Encodes and writes the buffered rows as row group `index`; returns its pages' lengths.
     fn write_row_group(&mut self, index: usize) -> parquet::errors::Result<Vec<u64>> {
-        let mut lengths = Vec::new();
         let encoders = self.encoders.create_column_writers(index)?;
-        let mut row_group = self.file.next_row_group()?;
-        let schema = arrow_schema();
-        for ((field, array), mut encoder) in
-            schema.fields().iter().zip(self.buffered.take()).zip(encoders)
-        {
-            for leaf in compute_leaves(field, &array)? {
+        let (schema, columns) = (arrow_schema(), self.buffered.take());
+        let mut chunks = Vec::with_capacity(columns.len());
+        for ((field, array), mut encoder) in schema.fields().iter().zip(&columns).zip(encoders) {
+            for leaf in compute_leaves(field, array)? {
                 encoder.write(&leaf)?;
             }
-            let chunk = encoder.close()?;
+            chunks.push(encoder.close()?);
+        }
+        let stored = chunks.iter().map(|chunk| chunk.close().bytes_written).sum();
+        chunks[COLUMN_KEY].close_mut().bloom_filter = key_filter(&columns[COLUMN_KEY], stored);
+        let mut lengths = Vec::new();
+        let mut row_group = self.file.next_row_group()?;
+        for chunk in chunks {
             let closed = chunk.close();
             let offset_index = closed.offset_index.as_ref().expect("the offset index is on");
             lengths.extend(

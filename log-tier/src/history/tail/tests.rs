@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::history::{FileKind, HistoryObject, HistoryWriter};
+use crate::history::{FetchedBytes, FileKind, HistoryObject, HistoryWriter};
 use crate::{Commit, EventRow, Seq, TableId, Timestamp};
 
 /// A base with two tables.
@@ -48,6 +48,23 @@ fn read_rows(tail: &HistoryTail, body: &Bytes) {
     for group in tail.row_groups() {
         if group.range().end <= u64::try_from(body.len()).expect("64 bits suffice") {
             let _ = tail.decode_row_group(group.index, slice(body, group.range()));
+            read_pages_of(tail, body, group);
+        }
+    }
+}
+
+/// Makes point reads of a row group, and ignores what comes of them.
+fn read_pages_of(tail: &HistoryTail, body: &Bytes, group: &RowGroupEntry) {
+    for key in [b"key/00003".as_slice(), b"key/00149", b"key/", b""] {
+        for page in tail.key_pages(group.index, key) {
+            let range = tail.key_pages_range(group.index, page..page + 1);
+            let fetched = FetchedBytes { offset: range.start, bytes: slice(body, range) };
+            let Ok(keys) = tail.decode_key_page(group.index, page, &fetched) else { continue };
+            let row = keys.row_in_group(keys.len() - 1);
+            let page = tail.value_page(group.index, row);
+            if let Ok(values) = tail.decode_value_page(group.index, page, &fetched) {
+                let _ = values.value(row);
+            }
         }
     }
 }

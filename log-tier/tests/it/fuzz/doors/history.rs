@@ -4,7 +4,8 @@
 //! reserves as much memory as they ask for, which ends the process instead of being an error.
 
 use bytes::Bytes;
-use foldback_log_tier::history::{HistoryObject, HistoryTail};
+use foldback_log_tier::Seq;
+use foldback_log_tier::history::{FetchedBytes, HistoryObject, HistoryTail, RowGroupEntry};
 use foldback_log_tier::manifest::HistoryEntry;
 
 use super::{Door, accepted};
@@ -94,6 +95,7 @@ fn read_parts(entry: &HistoryEntry, body: &Bytes) -> bool {
     let Some(tail) = accepted(tail) else { return false };
     for group in tail.row_groups() {
         let rows = tail.decode_row_group(group.index, slice(body, group.range()));
+        read_pages(&tail, group, body);
         let Some(rows) = accepted(rows) else { continue };
         for (at, row) in rows.iter().enumerate() {
             assert_eq!(rows.key_bytes(at), row.key);
@@ -104,4 +106,24 @@ fn read_parts(entry: &HistoryEntry, body: &Bytes) -> bool {
         accepted(tail.decode_commit_index(slice(body, range)));
     }
     true
+}
+
+/// Makes point reads of a row group, as far as its pages lie in the body.
+fn read_pages(tail: &HistoryTail, group: &RowGroupEntry, body: &Bytes) {
+    for key in [&group.key_min, &group.key_max] {
+        for page in tail.key_pages(group.index, key) {
+            let range = tail.key_pages_range(group.index, page..page + 1);
+            let fetched = FetchedBytes { offset: range.start, bytes: slice(body, range.clone()) };
+            if !fetched.hold(&range) {
+                continue;
+            }
+            let keys = tail.decode_key_page(group.index, page, &fetched);
+            let Some(keys) = accepted(keys) else { continue };
+            let row = keys.row_in_group(keys.first_at_or_after(key, Seq(u64::MAX)) / 2);
+            let page = tail.value_page(group.index, row);
+            let values = tail.decode_value_page(group.index, page, &fetched);
+            let Some(values) = accepted(values) else { continue };
+            assert!(values.value(row).is_none_or(|value| !value.starts_with(b"never written")));
+        }
+    }
 }
