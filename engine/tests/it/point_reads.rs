@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use foldback::log_tier::history::FileKind;
 use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
     BucketReader, Config, Database, Policy, Retention, Seq, SystemClock, Table, Target, View,
@@ -105,6 +106,41 @@ fn count(
         *counts.entry(requests() - before).or_default() += 1;
     }
     counts
+}
+
+#[test]
+fn a_warm_point_read_takes_one_request_but_where_a_filter_lets_a_key_pass() {
+    let world = World::new(DELTAS);
+    let kinds = world.database.manifest().files.iter().map(|file| file.kind).collect::<Vec<_>>();
+    assert!(kinds.contains(&FileKind::Base), "{kinds:?}");
+    let requests = || world.database.traffic().requests();
+    let step = || (0..KEYS).step_by(61);
+    for (seq, state) in [&world.sealed[DELTAS - 1], &world.sealed[DELTAS / 2]] {
+        let view = world.table.as_of(Target::Seq(*seq)).expect("it is in its window");
+        // Whatever the first reads take, the tails are in memory after them.
+        count(&view, step().map(key), state, requests);
+        let pages = count(&view, step().map(key), state, requests);
+        assert_eq!(pages.keys().collect::<Vec<_>>(), [&0], "all of them are in memory");
+        // No page is in memory where there may be none.
+        let reader = world.reader();
+        reader.set_history_cache_bytes(0).expect("it may be none");
+        let view = reader.view("reads", Target::Seq(*seq)).expect("it is there");
+        let requests = || reader.traffic().requests();
+        count(&view, [key(1)].into_iter(), state, requests);
+        let present = count(&view, step().map(key), state, requests);
+        let gone = count(&view, step().map(absent), state, requests);
+        // Each of the filters lets about one key in a hundred pass in vain.
+        let in_vain = |counts: &BTreeMap<u64, u32>, most: u64| {
+            counts.range(most + 1..).map(|(_, reads)| reads).sum::<u32>()
+        };
+        assert!(present.range(..1).next().is_none(), "{present:?}");
+        assert!(in_vain(&present, 1) <= 20 && in_vain(&present, 2) <= 2, "{present:?}");
+        assert!(in_vain(&gone, 0) <= 30 && in_vain(&gone, 1) <= 4, "{gone:?}");
+    }
+    // What only the local log has takes none.
+    let view = world.table.as_of(Target::Latest).expect("it is in its window");
+    let in_log = count(&view, (0..200).map(|at| key(at * 7)), &world.state, requests);
+    assert_eq!(in_log, BTreeMap::from([(0, 200)]));
 }
 
 #[test]
