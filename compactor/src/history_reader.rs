@@ -16,8 +16,8 @@ use crate::{Network, ReadMeter};
 
 /// Tails and commit indexes kept in memory, of each kind.
 const KEPT_MAX: usize = 64;
-/// Bytes of the tails that are kept, as they are stored: most of them key filters, which decoded take
-/// the same; what else there is takes some times that.
+/// Bytes of the tails that are kept, as they are stored: most of them key filters, which take the
+/// same when they are decoded; what else there is takes some times that.
 const TAIL_BYTES_KEPT_MAX: u64 = 32 << 20;
 /// Commits of the indexes that are kept: they take about three bytes each.
 const COMMITS_KEPT_MAX: u64 = 8 << 20;

@@ -64,7 +64,9 @@ impl World {
     fn write(&mut self, keys: Vec<Vec<u8>>) -> Seq {
         let mut batch = WriteBatch::new();
         for key in keys.into_iter().collect::<std::collections::BTreeSet<_>>() {
-            let value = format!("{:x}", self.numbers.next()).repeat(12).into_bytes();
+            // What compresses to next to nothing has no key filter.
+            let digits: String = (0..12).map(|_| format!("{:x}", self.numbers.next())).collect();
+            let value = digits.into_bytes();
             batch.put(self.table.id(), key.clone(), value.clone());
             self.state.insert(key, value);
         }
@@ -107,7 +109,7 @@ fn count(
 }
 
 #[test]
-fn a_warm_point_read_takes_one_request_at_most() {
+fn a_warm_point_read_takes_one_request_but_where_a_filter_lets_a_key_pass() {
     let world = World::new(DELTAS);
     let kinds = world.database.manifest().files.iter().map(|file| file.kind).collect::<Vec<_>>();
     assert!(kinds.contains(&FileKind::Base), "{kinds:?}");
@@ -127,13 +129,13 @@ fn a_warm_point_read_takes_one_request_at_most() {
         count(&view, [key(1)].into_iter(), state, requests);
         let present = count(&view, step().map(key), state, requests);
         let gone = count(&view, step().map(absent), state, requests);
-        // A filter lets one key in a hundred pass in vain.
+        // Each of the filters lets about one key in a hundred pass in vain.
         let in_vain = |counts: &BTreeMap<u64, u32>, most: u64| {
             counts.range(most + 1..).map(|(_, reads)| reads).sum::<u32>()
         };
         assert!(present.range(..1).next().is_none(), "{present:?}");
-        assert!(in_vain(&present, 1) <= 20 && in_vain(&present, 2) == 0, "{present:?}");
-        assert!(in_vain(&gone, 0) <= 24 && in_vain(&gone, 1) == 0, "{gone:?}");
+        assert!(in_vain(&present, 1) <= 20 && in_vain(&present, 2) <= 2, "{present:?}");
+        assert!(in_vain(&gone, 0) <= 30 && in_vain(&gone, 1) <= 4, "{gone:?}");
     }
     // What only the local log has takes none.
     let view = world.table.as_of(Target::Latest).expect("it is in its window");

@@ -48,7 +48,7 @@ pub(super) fn read_key_filter(
     let length = chunk.bloom_filter_length().and_then(|length| usize::try_from(length).ok());
     let stored = tail.get_bytes(offset, length.ok_or_else(not_whole)?)?;
     let filter = Sbbf::read_from_column_chunk(chunk, tail)?.ok_or_else(not_whole)?;
-    // With blocks left out, as parquet leaves out a part of one, keys that are there would not pass.
+    // Parquet leaves out a part of a block, and then keys that are there would not pass.
     let mut whole = Vec::new();
     filter.write(&mut whole)?;
     match stored == whole && filter.num_blocks() > 0 {
