@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foldback::log_tier::{Error as TierError, names};
-use foldback::{BucketReader, Clock, Commit, Database, Error, Policy, Retention, Target};
+use foldback::{BucketReader, Clock, Commit, Database, Error, Retention, Target};
 
 use super::place::{HASTY, LAZY, Place, SECOND, read, state};
 use crate::support::State;
@@ -13,7 +13,7 @@ use crate::support::State;
 #[test]
 fn case_24_a_writer_that_was_taken_over() {
     // Nothing but its own seal makes it look at the bucket.
-    let place = Place::with(Policy { grace_micros: 900 * SECOND, ..LAZY });
+    let place = Place::without_upkeep();
     let table = place.table("orders", Retention::Forever);
     let shared = place.put(&table, "a", "shared");
     place.database.seal().expect("the bucket takes it");

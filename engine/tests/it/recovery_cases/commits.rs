@@ -129,8 +129,8 @@ fn case_17_the_latest_is_the_last_durable_commit() {
         let commit = table.put("a", value.clone()).wait().expect("it commits");
         states.push((commit, value));
         match round {
-            4 => drop(place.database.seal().expect("the bucket takes it")),
-            8 => place.tidy(),
+            // A bucket is copied only while nothing changes in it.
+            4 | 8 => place.tidy(),
             _ => {}
         }
         let database = Database::open(place.copy(&format!("after-{round}"))).expect("it opens");

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldback::log_tier::names;
+use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
-    BucketCompactor, BucketReader, Clock, Commit, CompactorConfig, Database, Error, Retention,
-    Target,
+    BucketCompactor, BucketReader, Clock, Commit, CompactorConfig, Config, Database, Error,
+    Retention, Target,
 };
 
 use super::place::{HASTY, LAZY, Place, SECOND, read};
@@ -72,11 +73,22 @@ fn check_windows(reader: &BucketReader, states: &[(Commit, State)]) -> usize {
     count
 }
 
+/// Somebody else who does the upkeep of a bucket, in haste.
+fn compactor_of(place: &Place, bucket: &Path) -> BucketCompactor {
+    let config = CompactorConfig {
+        bucket: format!("file://{}", bucket.display()),
+        remote: RemoteOptions::default(),
+        policy: HASTY,
+        clock: Arc::clone(&place.clock) as Arc<dyn Clock>,
+    };
+    BucketCompactor::open(&config).expect("it opens")
+}
+
 /// Whoever does the upkeep may stop after any object that it made or deleted: each bucket that is
 /// left so offers all that it should, and the next one goes on from there.
 #[test]
 fn case_02_a_crash_at_each_point_of_expiry() {
-    let mut place = Place::with(LAZY);
+    let place = Place::without_upkeep();
     place.table("orders", Retention::Secs(100));
     let states = write(&place, 24, 10 * SECOND);
     let needed = |commit: &Commit| commit.timestamp.0 + 100 * SECOND >= place.clock_now().0;
@@ -84,17 +96,11 @@ fn case_02_a_crash_at_each_point_of_expiry() {
     assert!(0 < least && least < states.len());
     let (bucket, stages) = (place.path("bucket"), place.path("stages"));
     let mut jobs = 0;
-    let config = |bucket: &Path| CompactorConfig {
-        bucket: format!("file://{}", bucket.display()),
-        remote: foldback::log_tier::remote::RemoteOptions::default(),
-        policy: HASTY,
-        clock: Arc::clone(&place.clock) as Arc<dyn Clock>,
-    };
     let mut watch = |_: &str| {
         copy_directory(&bucket, &stages.join(format!("{jobs}")));
         jobs += 1;
     };
-    let mut compactor = BucketCompactor::open(&config(&bucket)).expect("it opens");
+    let mut compactor = compactor_of(&place, &bucket);
     compactor.run(&mut watch).expect("history can be read");
     watch("done");
     assert!(jobs > 5, "{jobs} jobs");
@@ -119,12 +125,12 @@ fn case_02_a_crash_at_each_point_of_expiry() {
             assert!(offered >= least, "{offered} of {least} states after {name:?} of job {job}");
         }
         // Another one takes over what the last step left.
-        let mut next = BucketCompactor::open(&config(&from)).expect("it opens");
+        let mut next = compactor_of(&place, &from);
         next.run(&mut |_| {}).expect("history can be read");
         assert!(check_windows(&place.reader_of(&from), &states) >= least);
     }
     assert!(deleted > 5, "{deleted} objects were deleted");
-    place = place.reopened_with(LAZY);
+    let place = place.reopened();
     assert!(check_windows(&place.reader(), &states) >= least);
 }
 
@@ -280,15 +286,17 @@ fn case_11_a_lease_whose_holder_is_gone() {
 /// A database that is opened again in the midst of it all goes on from what is there.
 #[test]
 fn case_02_every_instant_outlives_a_crash_of_the_writer() {
-    let place = Place::with(HASTY);
+    let place = Place::without_upkeep();
     place.table("orders", Retention::Secs(100));
     let mut states = Vec::new();
     for round in 0..8 {
         states.extend(write(&place, 6, 5 * SECOND));
         if round % 2 == 1 {
-            place.tidy();
+            let mut compactor = compactor_of(&place, &place.path("bucket"));
+            compactor.run(&mut |_| {}).expect("history can be read");
         }
         let copy = place.copy(&format!("crash-{round}"));
+        let copy = Config { compactor: true, policy: HASTY, ..copy };
         let database = Database::open(copy).expect("it opens");
         database.compact().expect("history can be read");
         let needed = place.clock_now().saturating_add_micros(-100 * SECOND);

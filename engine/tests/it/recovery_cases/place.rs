@@ -56,6 +56,15 @@ impl Place {
     }
 
     pub(crate) fn with(policy: Policy) -> Self {
+        Self::set_up(policy, true)
+    }
+
+    /// One that leaves the upkeep to others, so that nothing in its bucket changes by itself.
+    pub(crate) fn without_upkeep() -> Self {
+        Self::set_up(FOLDS, false)
+    }
+
+    fn set_up(policy: Policy, compactor: bool) -> Self {
         let scratch = fast_directory();
         let clock = Arc::new(ManualClock::new(Timestamp(START)));
         let mut config = Config::new(scratch.path().join("db"));
@@ -64,6 +73,7 @@ impl Place {
         config.segment_age_max = Duration::from_secs(86_400);
         config.shortening_undo = Duration::from_secs(60);
         config.policy = policy;
+        config.compactor = compactor;
         let database = Database::open(config.clone()).expect("it opens");
         Self { scratch, config, clock, database }
     }

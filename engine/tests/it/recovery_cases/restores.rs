@@ -84,7 +84,7 @@ fn large_table(place: &Place) -> Commit {
     }
     let written = place.database.write(batch, foldback::WriteOptions::default()).wait();
     place.clock.advance(10);
-    place.tidy();
+    place.database.seal().expect("the bucket takes it");
     written.expect("it commits")
 }
 
@@ -92,7 +92,8 @@ fn large_table(place: &Place) -> Commit {
 /// nothing behind, and what was in the way once does not stay there.
 #[test]
 fn case_21_a_target_that_is_taken_or_fails() {
-    let place = Place::new();
+    // No request but those of the restore.
+    let place = Place::without_upkeep();
     let written = large_table(&place);
     let plan = place.plan("orders", Target::Seq(written.seq)).expect("it is restorable");
     let before = traces(&place);
