@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use foldback_log_tier::manifest::{Floor, HistoryEntry, Manifest, Removed};
+use foldback_log_tier::manifest::{Floor, HistoryEntry, Manifest, Removed, Verified};
 use foldback_log_tier::{Commit, KeyRange, Seq, TableId, Timestamp, WriterId};
 
 use crate::cover::cover;
@@ -55,6 +55,8 @@ pub enum Change {
     },
     /// An operator has said that the clock is right.
     Confirm,
+    /// The state of a table at a commit was restored for proof, and found right.
+    Verified(Verified),
 }
 
 /// What is given up, and what is known instead.
@@ -68,6 +70,8 @@ pub struct Expiry {
     pub extended: Vec<(String, Commit)>,
     /// Files that no restorable instant needs any more.
     pub dropped: BTreeSet<String>,
+    /// Tables of which nothing can be restored any more: what was proved of them is of no use.
+    pub over: BTreeSet<TableId>,
 }
 
 impl Expiry {
@@ -125,6 +129,7 @@ impl Change {
                 sweep(&mut next, *decided_on, *through, forgotten)
             }
             Self::Confirm => Made::Changed,
+            Self::Verified(verified) => verify(&mut next, verified),
         };
         match made {
             Made::Changed => Applied::Next(Box::new(next)),
@@ -242,6 +247,22 @@ fn expire(next: &mut Manifest, expiry: &Expiry) -> Made {
         }
     }
     drop_files(next, |file| expiry.dropped.contains(&file.name));
+    next.verified.retain(|verified| !expiry.over.contains(&verified.table));
+    Made::Changed
+}
+
+/// What was proved only rises: of two who prove at once, the one with the later commit stays.
+fn verify(next: &mut Manifest, verified: &Verified) -> Made {
+    if next.sealed.seq < verified.at.seq {
+        return Made::Superseded;
+    }
+    match next.verified.binary_search_by_key(&verified.table, |known| known.table) {
+        Ok(at) if (verified.at, verified.on) <= (next.verified[at].at, next.verified[at].on) => {
+            return Made::Already;
+        }
+        Ok(at) => next.verified[at] = *verified,
+        Err(at) => next.verified.insert(at, *verified),
+    }
     Made::Changed
 }
 

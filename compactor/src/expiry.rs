@@ -5,7 +5,7 @@
 
 use foldback_log_tier::history::FileKind;
 use foldback_log_tier::manifest::{Floor, HistoryEntry, Manifest};
-use foldback_log_tier::{Commit, KeyRange, Timestamp};
+use foldback_log_tier::{Commit, KeyRange, TableId, Timestamp};
 
 use crate::change::{Applied, Change, Expiry, Publishing};
 use crate::cover::cover;
@@ -32,8 +32,14 @@ pub(crate) fn expiry(
     }
     let raised = applied(manifest, &expiry)?;
     let kept = Kept::new(&raised, intervals, pins);
+    let is_over = |table: &TableId| {
+        let mut of_table = intervals.iter().filter(|interval| interval.table == *table).peekable();
+        of_table.peek().is_some() && of_table.all(|interval| interval.is_over(&raised))
+    };
+    let over = raised.verified.iter().map(|verified| verified.table).filter(is_over).collect();
     let unneeded = raised.files.into_iter().filter(|file| !kept.needs_file(file));
     expiry.dropped = unneeded.map(|file| file.name).collect();
+    expiry.over = over;
     (ends_one || !expiry.dropped.is_empty()).then_some(expiry)
 }
 

@@ -101,7 +101,8 @@ impl Interval {
     }
 
     /// Above which commit a restore of the state at `at` or later reads deltas.
-    fn reads_above(&self, manifest: &Manifest, at: Commit) -> Seq {
+    #[must_use]
+    pub fn reads_above(&self, manifest: &Manifest, at: Commit) -> Seq {
         let below = self.bases(manifest).filter(|base| base.last.seq <= at.seq);
         let cover = cover(below, &[KeyRange::all()]);
         let of_bases = cover.covered.iter().map(|(_, base)| base.holds_to().seq.min(at.seq));

@@ -36,8 +36,10 @@ mod catalog;
 mod clock;
 mod config;
 mod database;
+mod drill;
 mod error;
 mod estimate;
+mod examination;
 mod health;
 mod identity;
 pub mod instant;
@@ -58,6 +60,7 @@ mod target;
 mod threads;
 mod timeline;
 mod upkeep;
+mod verify;
 mod view;
 
 pub use backups::BackupBytes;
@@ -75,6 +78,7 @@ pub use config::{
     VALUE_BYTES_MAX,
 };
 pub use database::{Database, Opening, Recovery, Status};
+pub use drill::{Answer, Difference, Drill, DrillOptions, DrillOutcome, DrilledState};
 pub use error::{Error, Result};
 pub use estimate::{Costs, Estimate, Money};
 pub use foldback_compactor::Policy;
@@ -89,4 +93,8 @@ pub use selection::Selection;
 pub use table::Table;
 pub use table_ref::{TableChoice, TableRef};
 pub use target::{Resolved, Target, Window};
+pub use verify::{
+    Hurt, LevelReport, Share, Verifier, VerifyFinding, VerifyLevel, VerifyOptions, VerifyProgress,
+    VerifyReport,
+};
 pub use view::{View, ViewRows};

@@ -6,6 +6,7 @@
 //! described in `FORMAT.md`.
 
 mod checked_json;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod export;

@@ -45,6 +45,9 @@ pub struct Manifest {
     pub floors: Vec<Floor>,
     /// Files that were listed and are not any more, and may not have been deleted yet, by name.
     pub removed: Vec<Removed>,
+    /// Up to which commits states of tables were seen to be restorable, by ascending table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<Verified>,
     /// The live history files, in the order they were published.
     pub files: Vec<HistoryEntry>,
 }
@@ -60,6 +63,18 @@ pub struct Floor {
     /// The earliest commit whose state is kept; of an interval that has expired as a whole, the
     /// commit that ended it.
     pub earliest: Commit,
+}
+
+/// The latest commit of a table whose state was restored for proof, and found right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verified {
+    /// The table.
+    pub table: TableId,
+    /// The commit.
+    pub at: Commit,
+    /// When it was last done, by the clock of who did it.
+    pub on: Timestamp,
 }
 
 /// A file that no reader needs any more, unless it read an older manifest.
@@ -186,8 +201,18 @@ impl Manifest {
             swept: 0,
             floors: Vec::new(),
             removed: Vec::new(),
+            verified: Vec::new(),
             files: Vec::new(),
         }
+    }
+}
+
+impl Manifest {
+    /// What was proved of `table`, if anything ever was.
+    #[must_use]
+    pub fn verified(&self, table: TableId) -> Option<&Verified> {
+        let at = self.verified.binary_search_by_key(&table, |verified| verified.table).ok()?;
+        Some(&self.verified[at])
     }
 }
 

@@ -14,3 +14,4 @@ mod rows;
 mod settings;
 mod tables;
 mod upkeep;
+mod verify;

@@ -76,6 +76,33 @@ fn history_grows_by_what_follows_on_it() {
 }
 
 #[test]
+fn what_was_proved_only_rises() {
+    let mut plane = plane(8);
+    let proved = |plane: &Plane, seq: u64, on: i64| {
+        let (at, on) = (plane.commit(seq), Timestamp(on));
+        Change::Verified(Verified { table: TABLE, at, on })
+    };
+    let first = proved(&plane, 4, 100);
+    plane.apply(&first, 0);
+    assert_eq!(made(&first, &plane), "already");
+    assert_eq!(made(&proved(&plane, 4, 99), &plane), "already");
+    assert_eq!(made(&proved(&plane, 3, 200), &plane), "already");
+    assert_eq!(made(&proved(&plane, 10, 200), &plane), "superseded", "it is not sealed");
+    for (seq, on) in [(4, 101), (6, 50)] {
+        let change = proved(&plane, seq, on);
+        plane.apply(&change, 0);
+        let known = Verified { table: TABLE, at: plane.commit(seq), on: Timestamp(on) };
+        assert_eq!(plane.manifest.verified, [known]);
+    }
+    let other = Verified { table: TableId(1), at: plane.commit(2), on: Timestamp(1) };
+    plane.apply(&Change::Verified(other), 0);
+    assert_eq!(plane.manifest.verified.len(), 2);
+    let over = Expiry { over: BTreeSet::from([TABLE]), ..Expiry::tick(plane.manifest.number) };
+    plane.apply(&Change::Expire(over), 0);
+    assert_eq!(plane.manifest.verified, [other], "nothing is left of the table");
+}
+
+#[test]
 fn bases_are_added_all_or_none() {
     let mut plane = plane(4);
     let (files, above) = (base(&mut plane, 3), base(&mut plane, 5));

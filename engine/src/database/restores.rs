@@ -1,11 +1,13 @@
 //! Windows, targets, plans and their rows, as a user of the database asks for them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use foldback_log_tier::TableId;
 use tokio::sync::oneshot;
 
 use super::Database;
+use crate::examination::Examination;
 use crate::log_writer::Request;
 use crate::past::{Past, PastMoment, again_if_gone, check_database};
 use crate::present::Row;
@@ -178,6 +180,13 @@ impl Database {
         let inner = &self.inner;
         let log = Some(&inner.log.reader);
         Places { history: &inner.history, network: &inner.network, log, leases: true }
+    }
+
+    /// The bucket, to be examined.
+    pub(crate) fn examination(&self) -> Examination {
+        let inner = &self.inner;
+        let (network, clock) = (Arc::clone(&inner.network), Arc::clone(&inner.config.clock));
+        Examination::new(network, inner.history.remote().clone(), inner.id, clock)
     }
 
     /// The history of the database as of now.

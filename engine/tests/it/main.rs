@@ -14,4 +14,5 @@ mod restores;
 mod support;
 mod targets;
 mod upkeep;
+mod verify;
 mod views;

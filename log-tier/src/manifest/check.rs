@@ -34,6 +34,7 @@ impl Manifest {
         }
         self.check_deltas_of_all_tables()?;
         self.check_floors()?;
+        self.check_verified()?;
         self.check_removed(&names_seen)
     }
 
@@ -48,6 +49,15 @@ impl Manifest {
                 Err(format!("the floor of table {table} lies before its interval, #{interval}"))
             }
         }
+    }
+
+    fn check_verified(&self) -> Checked {
+        let ascend = self.verified.is_sorted_by(|left, right| left.table < right.table);
+        expect(ascend, || "what was verified does not ascend by table".to_owned())?;
+        self.verified.iter().try_for_each(|verified| {
+            check_order(verified.at, self.sealed)
+                .map_err(|reason| format!("of what was verified and what is sealed: {reason}"))
+        })
     }
 
     fn check_removed(&self, listed: &BTreeSet<&String>) -> Checked {

@@ -73,6 +73,10 @@ fn manifest() -> Manifest {
     }
 }
 
+fn verified(table: u64) -> Verified {
+    Verified { table: TableId(table), at: commit(10), on: Timestamp(77) }
+}
+
 fn decode(bytes: &[u8]) -> Result<Manifest> {
     Manifest::decode(&names::manifest(3), bytes)
 }
@@ -92,6 +96,20 @@ fn a_manifest_comes_back_as_it_was() {
     let without_files = Manifest { files: Vec::new(), sealed: Commit::default(), ..manifest };
     let bytes = without_files.encode().expect("it keeps the rules");
     assert_eq!(decode(&bytes).expect("it was encoded"), without_files);
+}
+
+/// Manifests from before anything could be verified have no such field.
+#[test]
+fn what_was_verified_is_told_only_where_anything_was() {
+    let plain = manifest();
+    let bytes = plain.encode().expect("it keeps the rules");
+    assert!(!String::from_utf8_lossy(&bytes).contains("verified"));
+    let manifest = Manifest { verified: vec![verified(1), verified(7)], ..plain };
+    let bytes = manifest.encode().expect("it keeps the rules");
+    let decoded = decode(&bytes).expect("it was encoded");
+    assert_eq!(decoded, manifest);
+    assert_eq!(decoded.verified(TableId(7)), Some(&verified(7)));
+    assert_eq!(decoded.verified(TableId(3)), None);
 }
 
 #[test]
@@ -209,6 +227,10 @@ fn each_broken_rule_is_refused_on_both_sides() {
     check("the greatest", &|m| m.files[1].tables[0].seq_min = Seq(12));
     check("least timestamp", &|m| m.files[1].tables[0].timestamp_max = Timestamp(0));
     check("least key", &|m| m.files[1].tables[0].key_max = Bytes::new());
+    check("does not ascend by table", &|m| m.verified = vec![verified(7), verified(7)]);
+    check("of what was verified", &|m| {
+        m.verified = vec![Verified { at: commit(31), ..verified(7) }];
+    });
     check("the scope is of table", &|m| m.files[0].tables[0].table = TableId(8));
     check("not all in the scope", &|m| {
         m.files[0].tables[0].key_max = Bytes::from_static(b"\xff\xff")

@@ -160,6 +160,7 @@ pub(crate) fn manifest_without_files() -> Manifest {
             since: 6,
             at: Timestamp(1_700_000_000_125_000),
         }],
+        verified: Vec::new(),
         files: Vec::new(),
     }
 }
