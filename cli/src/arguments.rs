@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::export::Destination;
 use crate::config::SettingsArgs;
 use crate::error::{Error, Result};
 use crate::export::ExportFormat;
@@ -15,11 +16,13 @@ use crate::span::{Retention, parse_interval};
 
 mod bench;
 mod restore;
+mod selection;
 mod table;
 mod verify;
 
 pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
-pub(crate) use restore::{PlanArgs, RestoreArgs, TargetArgs};
+pub(crate) use restore::{PlanArgs, RestoreArgs, RestoreGroupArgs, RestoreManner, TargetArgs};
+pub(crate) use selection::SelectionArgs;
 pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
 pub(crate) use verify::{DrillArgs, VerifyArgs};
 
@@ -172,8 +175,17 @@ pub(crate) enum Command {
     Resolve(ResolveArgs),
     /// Print what a restore would read, and what it would cost.
     Plan(PlanArgs),
-    /// Bring a table back, as it was, as a new table.
+    /// Bring a table back, as it was, as a new table or into a file.
+    ///
+    /// `restore list` prints the restore log, the last one first: what was restored, by whom, when
+    /// and why, what was expected and what it took. A table called list is restored all the same,
+    /// as that needs a new name or a file.
+    ///
+    /// Ctrl-C cancels a restore, which then leaves nothing; a second one ends the process at once,
+    /// and what it had loaded is removed when the database is opened next.
     Restore(RestoreArgs),
+    /// Bring several tables back as they were at one commit: all of them, or none.
+    RestoreGroup(RestoreGroupArgs),
     /// Draw what history a table has: every base, delta and segment, and what can be restored.
     Map {
         /// The table.
@@ -234,6 +246,13 @@ impl Command {
     /// Whether it only reads history, for which a bucket alone is enough.
     pub(crate) fn reads_history(&self) -> bool {
         use TableCommand::{Describe, List};
+        match self {
+            Self::Restore(restore) => {
+                return restore.manner.dry_run || restore.list().is_some();
+            }
+            Self::RestoreGroup(restore) => return restore.manner.dry_run,
+            _ => {}
+        }
         matches!(
             self,
             Self::Table(List { .. } | Describe { .. })
@@ -331,6 +350,15 @@ pub(crate) struct ExportArgs {
     /// Write keys and values as base64 instead of text.
     #[arg(long)]
     pub(crate) base64: bool,
+    #[command(flatten)]
+    pub(crate) keys: SelectionArgs,
+}
+
+impl ExportArgs {
+    /// Where the rows go.
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        Destination { file: self.output.as_deref(), base64: self.base64 }
+    }
 }
 
 /// What the demo runs on.

@@ -18,11 +18,13 @@ pub(crate) mod bench;
 mod demo;
 mod drill;
 mod explain;
-mod export;
+pub(crate) mod export;
 mod import;
 mod map;
 mod protection;
 mod restore;
+mod restore_log;
+mod restoring;
 mod rows;
 mod standing;
 mod tables;
@@ -43,6 +45,7 @@ struct Session {
 struct HistorySession {
     door: Door,
     costs: Costs,
+    settings: Settings,
     screen: Screen,
 }
 
@@ -84,6 +87,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             export::run(&session::open_door(&settings)?, &export, export_format)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Restore(restore) if restore.to_file.is_some() && !restore.manner.dry_run => {
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            let export_format = restoring::file_format(&restore, asked)?;
+            let mut session = open_history(settings, screen(None)?)?;
+            restoring::restore_to_file(&mut session, &restore, export_format)?;
+            session.screen.flush()?;
+            Ok(ExitCode::SUCCESS)
+        }
         command if command.tends_bucket() => {
             let mut screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
@@ -98,9 +109,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         command if command.reads_history() => {
             let screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
-            let door = session::open_door(&settings)?;
-            let costs = session::costs(&settings, &door)?;
-            let mut session = HistorySession { door, costs, screen };
+            let mut session = open_history(settings, screen)?;
             run_on_history(&mut session, command)?;
             session.screen.flush()?;
             Ok(ExitCode::SUCCESS)
@@ -128,7 +137,8 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         Command::Import(import) => import::run(session, import),
         Command::Protect { table, retention } => protection::protect(session, &table, retention),
         Command::Unprotect { table, discard } => protection::unprotect(session, &table, discard),
-        Command::Restore(restore) => restore::restore(session, &restore),
+        Command::Restore(restore) => restoring::restore(session, &restore),
+        Command::RestoreGroup(group) => restoring::restore_group(session, &group),
         Command::Seal => standing::seal(session),
         Command::Export(_)
         | Command::Get { .. }
@@ -165,6 +175,11 @@ fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> 
             protection::resolve(session, &table, instant)
         }
         Command::Plan(plan) => restore::plan(session, &plan),
+        Command::Restore(restore) => match restore.list() {
+            Some(limit) => restore_log::list(session, limit),
+            None => restoring::dry_run(session, &restore),
+        },
+        Command::RestoreGroup(group) => restoring::dry_run_group(session, &group),
         Command::Get { table, key, as_of: Some(instant) } => {
             rows::get_as_of(session, &table, &key, instant)
         }
@@ -175,6 +190,12 @@ fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> 
         Command::Status => standing::status(session),
         other => unreachable!("{other:?} does more than read history"),
     }
+}
+
+fn open_history(settings: Settings, screen: Screen) -> Result<HistorySession> {
+    let door = session::open_door(&settings)?;
+    let costs = session::costs(&settings, &door)?;
+    Ok(HistorySession { door, costs, settings, screen })
 }
 
 fn screen(asked: Option<Format>) -> Result<Screen> {

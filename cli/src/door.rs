@@ -5,8 +5,8 @@ use std::sync::Arc;
 use foldback::log_tier::local_log::SegmentInfo;
 use foldback::log_tier::manifest::Manifest;
 use foldback::{
-    BucketReader, Clock, Database, Resolved, RestorePlan, Row, Selection, SystemClock, TableRecord,
-    TableRef, Target, View, Window,
+    BucketReader, Clock, Database, Resolved, RestorePlan, RestoreRecord, Row, Selection,
+    SystemClock, TableRecord, TableRef, Target, View, Window,
 };
 
 use crate::commands::at;
@@ -77,6 +77,14 @@ impl Door {
             Self::Database(database) => database.plan(table, target, selection),
             Self::Bucket(reader) => reader.plan(table, target, selection),
         })
+    }
+
+    /// The restore log, the last one first.
+    pub(crate) fn restores(&self) -> Vec<RestoreRecord> {
+        match self {
+            Self::Database(database) => database.restores(),
+            Self::Bucket(reader) => reader.restores(),
+        }
     }
 
     /// The rows of a plan.

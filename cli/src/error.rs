@@ -128,7 +128,7 @@ impl Error {
             Self::Input { .. } | Self::Io { .. } | Self::Git(_) | Self::Bench(_) => EXIT_FAILED,
             Self::Refused(_) => EXIT_REFUSED,
             Self::Damaged(_) => EXIT_DAMAGED,
-            Self::Engine(error) | Self::Unsealed(error) => match error {
+            Self::Engine(error) | Self::Unsealed(error) => match without_wrapping(error) {
                 Engine::Tier(Tier::Unsupported(_)) => EXIT_USAGE,
                 Engine::Tier(Tier::Store { .. } | Tier::Superseded) => EXIT_UNREACHABLE,
                 Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
@@ -137,6 +137,7 @@ impl Error {
                     Tier::Local { .. } | Tier::Export(_) | Tier::Interrupted | Tier::Fenced { .. },
                 )
                 | Engine::Halted { .. }
+                | Engine::Cancelled
                 | Engine::Closed => EXIT_FAILED,
                 _ => EXIT_REFUSED,
             },
@@ -203,5 +204,13 @@ impl Error {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let subject = subject.into();
         move |source| Self::Io { action, subject, source }
+    }
+}
+
+/// What the bucket said where a restore is done and its base is not in the bucket.
+fn without_wrapping(error: &foldback::Error) -> &foldback::Error {
+    match error {
+        foldback::Error::RestoredUnsealed { source, .. } => source,
+        error => error,
     }
 }

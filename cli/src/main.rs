@@ -9,6 +9,7 @@ mod export;
 mod human;
 mod import;
 mod instant;
+mod interrupt;
 mod map;
 mod output;
 mod picture;

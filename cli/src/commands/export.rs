@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use foldback::log_tier::export::ParquetExport;
-use foldback::{KeyRange, Row, Selection, TableRef, Target};
+use foldback::{Row, TableRef, Target};
 
 use crate::arguments::ExportArgs;
 use crate::door::Door;
@@ -14,6 +14,7 @@ use crate::export::{ExportFormat, TextExport, TextFormat};
 
 pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Result<()> {
     let table = export.table.table();
+    let selection = export.keys.selection()?;
     let target = match (door, export.as_of) {
         (Door::Database(database), None) => {
             let TableRef::Name(name) = &table else {
@@ -21,14 +22,16 @@ pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Res
                     "a table that is named by its id is exported as of an instant: give --as-of",
                 ));
             };
-            let rows = database.table(name)?.range(&KeyRange::all())?;
-            return write_rows(rows, export, format);
+            let table = database.table(name)?;
+            let ranges = selection.as_ranges().iter().map(|keys| table.range(keys));
+            let ranges = ranges.collect::<foldback::Result<Vec<_>>>()?;
+            return write_rows(ranges.into_iter().flatten(), &export.destination(), format);
         }
         (Door::Bucket(_), None) => Target::Latest,
         (_, Some(instant)) => door.at(instant),
     };
-    let plan = door.plan(table, target, &Selection::all())?;
-    write_rows(door.plan_rows(&plan)?, export, format)?;
+    let plan = door.plan(table, target, &selection)?;
+    write_rows(door.plan_rows(&plan)?, &export.destination(), format)?;
     if target == Target::Latest && matches!(door, Door::Bucket(_)) {
         let commit = foldback::instant::show(plan.target.timestamp);
         eprintln!(
@@ -39,25 +42,40 @@ pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Res
     Ok(())
 }
 
-/// Writes to a file under another name until it is whole, or to standard output.
-fn write_rows(
-    rows: impl Iterator<Item = foldback::Result<Row>>,
-    export: &ExportArgs,
-    format: ExportFormat,
-) -> Result<()> {
-    let Some(path) = &export.output else {
-        let stdout = BufWriter::new(std::io::stdout());
-        return write_all(rows, stdout, export.base64, format);
-    };
-    if path.exists() {
-        return Err(Error::Refused(format!(
+/// Where rows are written to, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destination<'a> {
+    /// The file, which must not exist; none for standard output.
+    pub(crate) file: Option<&'a Path>,
+    /// Whether keys and values are written as base64 instead of text.
+    pub(crate) base64: bool,
+}
+
+/// Refuses a file that is there already.
+pub(super) fn check_is_free(path: &Path) -> Result<()> {
+    match path.exists() {
+        false => Ok(()),
+        true => Err(Error::Refused(format!(
             "{} exists already; nothing was changed; name a file that does not",
             path.display()
-        )));
+        ))),
     }
+}
+
+/// Writes to a file under another name until it is whole, or to standard output.
+pub(super) fn write_rows(
+    rows: impl Iterator<Item = foldback::Result<Row>>,
+    destination: &Destination<'_>,
+    format: ExportFormat,
+) -> Result<()> {
+    let Some(path) = destination.file else {
+        let stdout = BufWriter::new(std::io::stdout());
+        return write_all(rows, stdout, destination.base64, format);
+    };
+    check_is_free(path)?;
     let unfinished = path.with_added_extension("unfinished");
     let file = File::create(&unfinished).map_err(Error::path("create", &unfinished))?;
-    let written = write_all(rows, BufWriter::new(&file), export.base64, format)
+    let written = write_all(rows, BufWriter::new(&file), destination.base64, format)
         .and_then(|()| finish(&file, &unfinished, path));
     if written.is_err() {
         // What is left of a failed export is of no use; the error that matters is the first one.

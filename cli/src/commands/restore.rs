@@ -1,19 +1,17 @@
-//! `plan | restore`.
+//! `plan`: what a restore would read.
 
-use foldback::{FileRead, RestorePlan, Selection, Seq, Target};
+use foldback::{FileRead, RestorePlan, Seq, Target};
 
 use super::explain::explain;
-use super::{HistorySession, Session, before};
-use crate::arguments::{PlanArgs, RestoreArgs, TargetArgs};
+use super::{HistorySession, before};
+use crate::arguments::{PlanArgs, TargetArgs};
 use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::output::Cell;
-use crate::output::progress::{Progress, ProgressUnit};
-use crate::session::open_bucket;
 
 pub(super) fn plan(session: &mut HistorySession, asked: &PlanArgs) -> Result<()> {
     let target = target_of(&session.door, &asked.target)?;
-    let (table, selection) = (asked.source.table(), selection(&asked.prefix));
+    let (table, selection) = (asked.source.table(), asked.keys.selection()?);
     if asked.explain {
         return explain(session, table, target, &selection);
     }
@@ -22,38 +20,6 @@ pub(super) fn plan(session: &mut HistorySession, asked: &PlanArgs) -> Result<()>
         true => list_files(session, &plan),
         false => show(session, &plan),
     }
-}
-
-pub(super) fn restore(session: &mut Session, restore: &RestoreArgs) -> Result<()> {
-    let began = foldback::steady_now();
-    let database = &session.database;
-    let door = match &restore.from {
-        None => Door::Database(database.clone()),
-        Some(url) => open_bucket(&session.settings, url)?,
-    };
-    let target = target_of(&door, &restore.target)?;
-    let plan = door.plan(restore.source.table(), target, &selection(&restore.prefix))?;
-    let bar = Progress::begin("restoring rows", None, ProgressUnit::Items);
-    let watch = &mut |progress: foldback::Progress| bar.set(progress.rows);
-    let restored = match &door {
-        Door::Database(database) => database.restore_watched(&plan, &restore.target_name, watch)?,
-        Door::Bucket(reader) => {
-            database.restore_from(reader, &plan, &restore.target_name, watch)?
-        }
-    };
-    drop(bar);
-    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    session.screen.record(&[
-        ("source", Cell::text(Some(plan.table_name.clone()))),
-        ("source_id", Cell::Count(plan.table.0)),
-        ("table", Cell::text(Some(&restore.target_name))),
-        ("table_id", Cell::Count(restored.table.0)),
-        ("restored_to_seq", Cell::Seq(restored.target.seq)),
-        ("restored_to", Cell::Instant(restored.target.timestamp)),
-        ("rows", Cell::Count(restored.rows)),
-        ("bytes", Cell::Bytes(restored.bytes)),
-        ("took_micros", Cell::Duration(micros)),
-    ])
 }
 
 fn show(session: &mut HistorySession, plan: &RestorePlan) -> Result<()> {
@@ -102,17 +68,19 @@ fn list_files(session: &mut HistorySession, plan: &RestorePlan) -> Result<()> {
         for read @ FileRead { file, row_groups, bytes } in piece.files() {
             let is_base = piece.base.as_ref().is_some_and(|base| std::ptr::eq(base, read));
             let above = if is_base { Seq::ZERO } else { piece.floor };
-            list.row(vec![
-                Cell::text(Some(session.door.location(&file.name))),
-                Cell::text(Some(file.kind.to_string())),
-                Cell::Count(plan.table.0),
-                Cell::Seq(above.next()),
-                Cell::Seq(file.last.seq.min(plan.target.seq)),
-                Cell::text(Some(&piece.keys.from).filter(|from| !from.is_empty()).map(hex)),
-                Cell::text(piece.keys.until.as_ref().map(hex)),
-                Cell::Count(u64::try_from(row_groups.len()).unwrap_or(u64::MAX)),
-                Cell::Bytes(*bytes),
-            ])?;
+            for keys in plan.selection.within(&piece.keys) {
+                list.row(vec![
+                    Cell::text(Some(session.door.location(&file.name))),
+                    Cell::text(Some(file.kind.to_string())),
+                    Cell::Count(plan.table.0),
+                    Cell::Seq(above.next()),
+                    Cell::Seq(file.last.seq.min(plan.target.seq)),
+                    Cell::text(Some(&keys.from).filter(|from| !from.is_empty()).map(hex)),
+                    Cell::text(keys.until.as_ref().map(hex)),
+                    Cell::Count(u64::try_from(row_groups.len()).unwrap_or(u64::MAX)),
+                    Cell::Bytes(*bytes),
+                ])?;
+            }
         }
     }
     list.finish()?;
@@ -131,14 +99,8 @@ fn hex(key: impl AsRef<[u8]>) -> String {
     key.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn selection(prefixes: &[String]) -> Selection {
-    match prefixes.is_empty() {
-        true => Selection::all(),
-        false => Selection::prefixes(prefixes.iter().map(String::as_bytes)),
-    }
-}
-
-fn target_of(door: &Door, target: &TargetArgs) -> Result<Target> {
+/// The state of a table that is asked for.
+pub(super) fn target_of(door: &Door, target: &TargetArgs) -> Result<Target> {
     match target {
         TargetArgs { at: Some(instant), .. } => Ok(door.at(*instant)),
         TargetArgs { before: Some(instant), .. } => Ok(before(*instant)),

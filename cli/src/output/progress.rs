@@ -42,6 +42,11 @@ impl Progress {
         self.bar.set_position(done);
     }
 
+    /// Says beside the bar what it can't show.
+    pub(crate) fn tell(&self, label: String) {
+        self.bar.set_message(label);
+    }
+
     /// So much more is done.
     pub(crate) fn advance(&self, more: u64) {
         self.bar.inc(more);

@@ -9,6 +9,7 @@ mod folds;
 mod imports;
 mod instants;
 mod past_rows;
+mod restores;
 mod retention;
 mod rows;
 mod settings;

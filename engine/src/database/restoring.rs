@@ -124,9 +124,7 @@ impl Database {
         options: &RestoreOptions<'_>,
         watch: Watch<'_>,
     ) -> Result<Vec<Restored>> {
-        self.check_restore(tables, options)?;
-        let retentions = tables.iter().map(|(plan, _)| self.new_retention(plan, options));
-        let retentions = retentions.collect::<Result<Vec<_>>>()?;
+        let retentions = self.admit(tables, options)?;
         let began = self.begin();
         let plan_bytes = tables.iter().map(|(plan, _)| plan.bucket_bytes()).sum();
         let mut watch = RestoreWatch::new(watch, plan_bytes);
@@ -201,6 +199,15 @@ impl Database {
     /// among several, of another commit, for a prefix to replace that not every selected key begins
     /// with, and for a retention that can't be.
     pub fn check_restore(&self, tables: &[Goal<'_>], options: &RestoreOptions<'_>) -> Result<()> {
+        self.admit(tables, options).map(drop)
+    }
+
+    /// The same; says for how long each of the new tables is to be protected.
+    fn admit(
+        &self,
+        tables: &[Goal<'_>],
+        options: &RestoreOptions<'_>,
+    ) -> Result<Vec<Option<Retention>>> {
         let Some((first, _)) = tables.first() else {
             return Err(Error::Invalid("a restore needs at least one table".to_owned()));
         };
@@ -218,9 +225,8 @@ impl Database {
             if !names.insert(*name) {
                 return Err(Error::Invalid(format!("two tables can't both be named {name:?}")));
             }
-            self.new_retention(plan, options)?;
         }
-        Ok(())
+        tables.iter().map(|(plan, _)| self.new_retention(plan, options)).collect()
     }
 
     /// The restore log, the last one first: its newest thousand records.

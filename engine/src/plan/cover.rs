@@ -10,7 +10,7 @@ use foldback_log_tier::{KeyRange, Seq};
 use super::PlanInputs;
 use crate::{Error, Result};
 
-/// A range that holds selected keys: from the first to the last of them, and what its state is built on.
+/// A range from the first to the last selected key of a part, and what its state is built on.
 pub(super) struct Ground<'a> {
     pub(super) keys: KeyRange,
     /// The newest base at or below the target; none if the keys were absent at `floor`.
@@ -19,8 +19,8 @@ pub(super) struct Ground<'a> {
     pub(super) floor: Seq,
 }
 
-/// Splits what is selected into ranges, ascending, each with the newest base that covers it; a range
-/// has none if the table was empty when its history began, and has not been folded yet.
+/// Splits what is selected into ranges, ascending, each with the newest base that covers it; a
+/// range has none if the table was empty when its history began, and has not been folded yet.
 pub(super) fn cover<'a>(inputs: &PlanInputs<'a>) -> Result<Vec<Ground<'a>>> {
     let in_time = inputs.history_first..=inputs.target.seq;
     let bases = inputs.manifest.files.iter().filter(|file| file.is_base_of(inputs.table));

@@ -1,5 +1,5 @@
-//! Restores as jobs: what is selected and renamed, several tables at once, settings, cancelling, and
-//! the log of it all.
+//! Restores as jobs: what is selected and renamed, several tables at once, settings, cancelling,
+//! and the log of it all.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -113,7 +113,7 @@ fn what_is_selected_and_renamed_is_a_filter_and_a_map_of_the_state() {
     let mut numbers = Numbers(14);
     for round in 0..40 {
         let selection = random_selection(&mut numbers, 3_000);
-        let replacement = ["", "archived/", "o/"][numbers.index(3)];
+        let replacement = ["", "earlier/", "o/"][numbers.index(3)];
         let rewrite = KeyRewrite { prefix: "order/".into(), replacement: replacement.into() };
         let options = RestoreOptions { rewrite: Some(rewrite), ..RestoreOptions::default() };
         let plan = place.plan("orders", &selection);
