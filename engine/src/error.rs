@@ -80,6 +80,12 @@ pub enum Error {
         /// The backup.
         name: String,
     },
+    /// The making of a backup was cancelled.
+    #[error("the making of backup {name:?} was cancelled; nothing of it stays")]
+    Cancelled {
+        /// The backup.
+        name: String,
+    },
     /// A state was given up while something was made of it.
     #[error(
         "the state of table {table:?} at #{} was given up by expiry while backup {name:?} of it was \

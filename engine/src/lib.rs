@@ -36,6 +36,7 @@ mod catalog;
 mod clock;
 mod config;
 mod database;
+mod detached;
 mod error;
 mod health;
 mod identity;
@@ -70,9 +71,11 @@ pub use config::{
     VALUE_BYTES_MAX,
 };
 pub use database::{Database, Opening, Recovery, Status};
+pub use detached::{BackupBucket, BackupReader, DeletedBackup};
 pub use error::{Error, Result};
 pub use foldback_compactor::Policy;
 pub use foldback_log_tier as log_tier;
+pub use foldback_log_tier::remote::DetachedBackup;
 pub use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId, Timestamp};
 pub use plan::{FileRead, PlanPiece, RestorePlan};
 pub use present::{PresentView, Range, Row};

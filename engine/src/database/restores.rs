@@ -204,7 +204,7 @@ impl Database {
     }
 
     /// Makes a table of these rows, which one commit shows.
-    fn load_table(
+    pub(super) fn load_table(
         &self,
         new_name: &str,
         (lineage, retention): (Lineage, Option<Retention>),
