@@ -13,10 +13,12 @@ use crate::instant::{INSTANT_HELP, InstantArg};
 use crate::output::OutputFormat;
 use crate::span::{Retention, parse_interval};
 
+mod backup;
 mod bench;
 mod restore;
 mod table;
 
+pub(crate) use backup::{BackupCommand, BackupCreateArgs};
 pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
 pub(crate) use restore::{RestoreArgs, TargetArgs};
 pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
@@ -184,6 +186,9 @@ pub(crate) enum Command {
     },
     /// Bring a table back, as it was, as a new table.
     Restore(RestoreArgs),
+    /// Keep states of tables by name, whatever their retention: create, list, delete, restore.
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// Draw what history a table has: every base, delta and segment, and what can be restored.
     Map {
         /// The table.
@@ -250,6 +255,7 @@ impl Command {
                 | Self::Get { as_of: Some(_), .. }
                 | Self::Scan(ScanArgs { as_of: Some(_), .. })
                 | Self::Map { .. }
+                | Self::Backup(BackupCommand::List { .. } | BackupCommand::Describe { .. })
                 | Self::Status
         )
     }
@@ -331,6 +337,13 @@ pub(crate) struct ExportArgs {
     /// The rows as of this instant, read from history; without it, as of now.
     #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
     pub(crate) as_of: Option<InstantArg>,
+    #[command(flatten)]
+    pub(crate) file: ExportFileArgs,
+}
+
+/// The file that an export makes.
+#[derive(Debug, Args)]
+pub(crate) struct ExportFileArgs {
     /// The file, which must not exist; without it, standard output.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

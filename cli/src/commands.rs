@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use foldback::{Database, Seq, Target, Timestamp};
 
-use crate::arguments::{Arguments, Command, Format, ScanArgs, TableCommand};
+use crate::arguments::{Arguments, BackupCommand, Command, Format, ScanArgs, TableCommand};
 use crate::config::Settings;
 use crate::door::Door;
 use crate::error::Result;
@@ -14,6 +14,8 @@ use crate::instant::InstantArg;
 use crate::output::{Output, terminal_width};
 use crate::session;
 
+mod backup;
+mod backup_detached;
 pub(crate) mod bench;
 mod demo;
 mod export;
@@ -68,6 +70,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             export::run(&session::open_door(&settings)?, &export, export_format)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Backup(backup) if backup.detached_alone().is_some() => {
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            backup_detached::run(&settings, &backup, asked)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Backup(BackupCommand::Export { name, file, .. }) => {
+            let export_format = Format::of_export(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            backup::export(&session::open_door(&settings)?, &name, &file, export_format)?;
+            Ok(ExitCode::SUCCESS)
+        }
         command if command.tends_bucket() => {
             let mut screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
@@ -111,6 +124,7 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         Command::Protect { table, retention } => protection::protect(session, &table, retention),
         Command::Unprotect { table, discard } => protection::unprotect(session, &table, discard),
         Command::Restore(restore) => restore::restore(session, &restore),
+        Command::Backup(backup) => backup::run(session, &backup),
         Command::Seal => standing::seal(session),
         Command::Export(_)
         | Command::Get { .. }
@@ -153,6 +167,7 @@ fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> 
         Command::Scan(scan @ ScanArgs { as_of: Some(instant), .. }) => {
             rows::scan_as_of(session, &scan, instant)
         }
+        Command::Backup(backup) => backup::run_on_history(session, &backup),
         Command::Map { table, svg } => map::run(session, &table, svg.as_deref()),
         Command::Status => standing::status(session),
         other => unreachable!("{other:?} does more than read history"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
-    BucketCompactor, BucketReader, CompactorConfig, Config, Database, Durability, Policy,
-    SystemClock,
+    BackupBucket, BucketCompactor, BucketReader, CompactorConfig, Config, Database, Durability,
+    Policy, SystemClock,
 };
 
 use crate::config::{DurabilitySetting, EngineSettings, Settings};
@@ -104,6 +104,11 @@ pub(crate) fn open_bucket(settings: &Settings, url: &str) -> Result<Door> {
         reader.set_history_cache_bytes(bytes).map_err(Error::Setting)?;
     }
     Ok(Door::Bucket(Box::new(reader)))
+}
+
+/// Opens a bucket of detached backups; `makes` its directory if that is not there.
+pub(crate) fn open_backups(settings: &Settings, url: &str, makes: bool) -> Result<BackupBucket> {
+    Ok(BackupBucket::open(url, &remote_options(settings, url), makes)?)
 }
 
 /// Opens a bucket for upkeep, beside whichever process writes to it.

@@ -7,7 +7,7 @@ use std::path::Path;
 use foldback::log_tier::export::ParquetExport;
 use foldback::{KeyRange, Row, Selection, TableRef, Target};
 
-use crate::arguments::ExportArgs;
+use crate::arguments::{ExportArgs, ExportFileArgs};
 use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::export::{ExportFormat, TextExport, TextFormat};
@@ -22,13 +22,13 @@ pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Res
                 ));
             };
             let rows = database.table(name)?.range(&KeyRange::all())?;
-            return write_rows(rows, export, format);
+            return write_rows(rows, &export.file, format);
         }
         (Door::Bucket(_), None) => Target::Latest,
         (_, Some(instant)) => door.at(instant),
     };
     let plan = door.plan(table, target, &Selection::all())?;
-    write_rows(door.plan_rows(&plan)?, export, format)?;
+    write_rows(door.plan_rows(&plan)?, &export.file, format)?;
     if target == Target::Latest && matches!(door, Door::Bucket(_)) {
         let commit = foldback::instant::show(plan.target.timestamp);
         eprintln!(
@@ -40,9 +40,9 @@ pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Res
 }
 
 /// Writes to a file under another name until it is whole, or to standard output.
-fn write_rows(
+pub(super) fn write_rows(
     rows: impl Iterator<Item = foldback::Result<Row>>,
-    export: &ExportArgs,
+    export: &ExportFileArgs,
     format: ExportFormat,
 ) -> Result<()> {
     let Some(path) = &export.output else {

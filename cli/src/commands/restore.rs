@@ -127,14 +127,14 @@ fn hex(key: impl AsRef<[u8]>) -> String {
     key.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn selection(prefixes: &[String]) -> Selection {
+pub(super) fn selection(prefixes: &[String]) -> Selection {
     match prefixes.is_empty() {
         true => Selection::all(),
         false => Selection::prefixes(prefixes.iter().map(String::as_bytes)),
     }
 }
 
-fn target_of(door: &Door, target: &TargetArgs) -> Result<Target> {
+pub(super) fn target_of(door: &Door, target: &TargetArgs) -> Result<Target> {
     match target {
         TargetArgs { at: Some(instant), .. } => Ok(door.at(*instant)),
         TargetArgs { before: Some(instant), .. } => Ok(before(*instant)),
