@@ -110,7 +110,9 @@ impl DetachedBackup {
         if let Some(file) = self.files.iter().find(|file| !is_own(file)) {
             return Err(format!("{} is no base of its table at its commit", file.name));
         }
-        let sum = |part: fn(&HistoryEntry) -> u64| self.files.iter().map(part).sum::<u64>();
+        let sum = |part: fn(&HistoryEntry) -> u64| {
+            self.files.iter().map(part).fold(0, u64::saturating_add)
+        };
         if (self.rows, self.bytes) != (sum(|file| file.rows), sum(|file| file.bytes)) {
             return Err("its rows or bytes are not those of its files".to_owned());
         }
