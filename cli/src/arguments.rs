@@ -14,12 +14,14 @@ use crate::instant::{INSTANT_HELP, InstantArg};
 use crate::output::OutputFormat;
 use crate::span::{Retention, parse_interval};
 
+mod backup;
 mod bench;
 mod restore;
 mod selection;
 mod table;
 mod verify;
 
+pub(crate) use backup::{BackupCommand, BackupCreateArgs};
 pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
 pub(crate) use restore::{PlanArgs, RestoreArgs, RestoreGroupArgs, RestoreManner, TargetArgs};
 pub(crate) use selection::SelectionArgs;
@@ -186,6 +188,9 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Bring several tables back as they were at one commit: all of them, or none.
     RestoreGroup(RestoreGroupArgs),
+    /// Keep states of tables by name, whatever their retention: create, list, delete, restore.
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// Draw what history a table has: every base, delta and segment, and what can be restored.
     Map {
         /// The table.
@@ -263,6 +268,7 @@ impl Command {
                 | Self::Get { as_of: Some(_), .. }
                 | Self::Scan(ScanArgs { as_of: Some(_), .. })
                 | Self::Map { .. }
+                | Self::Backup(BackupCommand::List { .. } | BackupCommand::Describe { .. })
                 | Self::Status
         )
     }
@@ -344,6 +350,13 @@ pub(crate) struct ExportArgs {
     /// The rows as of this instant, read from history; without it, as of now.
     #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
     pub(crate) as_of: Option<InstantArg>,
+    #[command(flatten)]
+    pub(crate) file: ExportFileArgs,
+}
+
+/// The file that an export makes.
+#[derive(Debug, Args)]
+pub(crate) struct ExportFileArgs {
     /// The file, which must not exist; without it, standard output.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -354,7 +367,7 @@ pub(crate) struct ExportArgs {
     pub(crate) keys: SelectionArgs,
 }
 
-impl ExportArgs {
+impl ExportFileArgs {
     /// Where the rows go.
     pub(crate) fn destination(&self) -> Destination<'_> {
         Destination { file: self.output.as_deref(), base64: self.base64 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use foldback::{Costs, Database, Seq, Target, Timestamp};
 
-use crate::arguments::{Arguments, Command, Format, ScanArgs, TableCommand};
+use crate::arguments::{Arguments, BackupCommand, Command, Format, ScanArgs, TableCommand};
 use crate::config::Settings;
 use crate::door::Door;
 use crate::error::Result;
@@ -14,6 +14,8 @@ use crate::instant::InstantArg;
 use crate::output::{Output, terminal_width};
 use crate::session;
 
+mod backup;
+mod backup_detached;
 pub(crate) mod bench;
 mod demo;
 mod drill;
@@ -95,6 +97,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             session.screen.flush()?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Backup(backup) if backup.detached_alone().is_some() => {
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            backup_detached::run(&settings, &backup, asked)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Backup(BackupCommand::Export { name, file, .. }) => {
+            let export_format = Format::of_export(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            backup::export(&session::open_door(&settings)?, &name, &file, export_format)?;
+            Ok(ExitCode::SUCCESS)
+        }
         command if command.tends_bucket() => {
             let mut screen = screen(asked)?;
             let settings = Settings::load(&arguments.settings, is_set)?;
@@ -139,6 +152,7 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         Command::Unprotect { table, discard } => protection::unprotect(session, &table, discard),
         Command::Restore(restore) => restoring::restore(session, &restore),
         Command::RestoreGroup(group) => restoring::restore_group(session, &group),
+        Command::Backup(backup) => backup::run(session, &backup),
         Command::Seal => standing::seal(session),
         Command::Export(_)
         | Command::Get { .. }
@@ -186,6 +200,7 @@ fn run_on_history(session: &mut HistorySession, command: Command) -> Result<()> 
         Command::Scan(scan @ ScanArgs { as_of: Some(instant), .. }) => {
             rows::scan_as_of(session, &scan, instant)
         }
+        Command::Backup(backup) => backup::run_on_history(session, &backup),
         Command::Map { table, svg } => map::run(session, &table, svg.as_deref()),
         Command::Status => standing::status(session),
         other => unreachable!("{other:?} does more than read history"),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use foldback::log_tier::local_log::SegmentInfo;
 use foldback::log_tier::manifest::Manifest;
 use foldback::{
-    BucketReader, Clock, Database, Resolved, RestorePlan, RestoreRecord, Row, Selection,
-    SystemClock, TableRecord, TableRef, Target, View, Window,
+    BackupBytes, BackupRecord, BucketReader, Clock, Database, Resolved, RestorePlan, RestoreRecord,
+    Row, Selection, SystemClock, TableRecord, TableRef, Target, View, Window,
 };
 
 use crate::commands::at;
@@ -87,6 +87,38 @@ impl Door {
         }
     }
 
+    /// The backups, in the order in which they were made.
+    pub(crate) fn backups(&self) -> Vec<BackupRecord> {
+        match self {
+            Self::Database(database) => database.backups(),
+            Self::Bucket(reader) => reader.backups(),
+        }
+    }
+
+    /// What the catalog says of a backup.
+    pub(crate) fn backup(&self, name: &str) -> Result<BackupRecord> {
+        self.explain(match self {
+            Self::Database(database) => database.backup(name),
+            Self::Bucket(reader) => reader.backup(name),
+        })
+    }
+
+    /// How much of the bucket a backup needs.
+    pub(crate) fn backup_bytes(&self, name: &str) -> Result<BackupBytes> {
+        self.explain(match self {
+            Self::Database(database) => database.backup_bytes(name),
+            Self::Bucket(reader) => reader.backup_bytes(name),
+        })
+    }
+
+    /// What a restore of a backup would read.
+    pub(crate) fn plan_backup(&self, name: &str, selection: &Selection) -> Result<RestorePlan> {
+        self.explain(match self {
+            Self::Database(database) => database.plan_backup(name, selection),
+            Self::Bucket(reader) => reader.plan_backup(name, selection),
+        })
+    }
+
     /// The rows of a plan.
     pub(crate) fn plan_rows<'a>(&'a self, plan: &'a RestorePlan) -> Result<DoorRows<'a>> {
         Ok(match self {
@@ -138,11 +170,16 @@ impl Door {
 
     /// Adds to what a bucket does not know that its writer may.
     fn explain<T>(&self, answer: foldback::Result<T>) -> Result<T> {
-        use foldback::Error::{NotProtected, TableNotFound, WhichTable};
+        use foldback::Error::{BackupNotFound, NotProtected, TableNotFound, WhichTable};
         match (self, answer) {
             (
                 Self::Bucket(reader),
-                Err(error @ (TableNotFound { .. } | NotProtected { .. } | WhichTable { .. })),
+                Err(
+                    error @ (TableNotFound { .. }
+                    | BackupNotFound { .. }
+                    | NotProtected { .. }
+                    | WhichTable { .. }),
+                ),
             ) => {
                 let sealed = reader.sealed();
                 Err(Error::Refused(format!(

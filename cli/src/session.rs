@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
-    BucketCompactor, BucketReader, CompactorConfig, Config, Costs, Database, Drill, Durability,
-    Policy, SystemClock, Verifier,
+    BackupBucket, BucketCompactor, BucketReader, CompactorConfig, Config, Costs, Database, Drill,
+    Durability, Policy, SystemClock, Verifier,
 };
 
 use crate::config::{DurabilitySetting, EngineSettings, Settings};
@@ -128,6 +128,11 @@ pub(crate) fn open_verifier(settings: &Settings, url: &str) -> Result<Verifier> 
 pub(crate) fn open_drill(settings: &Settings, url: &str) -> Result<Drill> {
     refuse_second_writer(settings, "a drill, which publishes what it has proved,")?;
     Ok(Drill::open(url, &remote_options(settings, url), Arc::new(SystemClock))?)
+}
+
+/// Opens a bucket of detached backups; `makes` its directory if that is not there.
+pub(crate) fn open_backups(settings: &Settings, url: &str, makes: bool) -> Result<BackupBucket> {
+    Ok(BackupBucket::open(url, &remote_options(settings, url), makes)?)
 }
 
 /// The bucket, where it is named and no database is.

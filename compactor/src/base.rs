@@ -69,6 +69,12 @@ impl<'a> BaseWriter<'a> {
         Ok(())
     }
 
+    /// What the manifest is to say of the files that are whole by now.
+    #[must_use]
+    pub fn completed(&self) -> &[HistoryEntry] {
+        &self.completed
+    }
+
     /// Completes the last file, which has no row if the range has none; returns what the manifest
     /// is to say of all files, by ascending keys.
     ///

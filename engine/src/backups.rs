@@ -1,13 +1,13 @@
 //! Pinned backups: whether a commit's state is kept, what a restore of it reads, and how much is
 //! there for its sake. All of it follows from one manifest and the catalog.
 //!
-//! Why a pin that was made sure of once holds for ever: expiry is bound to the manifest that it was
-//! decided on, and goes by the catalog as of what that has sealed. So whatever is given up after the
-//! manifest that seals the pin is given up with the pin in mind. Before that, nothing above the
-//! floor was touched: if the floor was still at or below the commit in any manifest since, all that
-//! the commit reads was listed then. A merge that was decided on older ground leaves out only rows
-//! that no state above an older, and so no higher, floor reads. What is certain is recorded by a
-//! commit of its own, as a process can die before it has looked.
+//! Why a pin that was made sure of once holds for ever: expiry is bound to the manifest that it
+//! was decided on, and goes by the catalog as of what that has sealed. So whatever is given up
+//! after the manifest that seals the pin is given up with the pin in mind. Before that, nothing
+//! above the floor was touched: if the floor was still at or below the commit in any manifest
+//! since, all that the commit reads was listed then. A merge that was decided on older ground
+//! leaves out only rows that no state above an older, and so no higher, floor reads. What is
+//! certain is recorded by a commit of its own, as a process can die before it has looked.
 
 use std::collections::BTreeSet;
 
@@ -54,8 +54,8 @@ impl BucketReader {
     ///
     /// # Errors
     ///
-    /// [`Error::BackupNotFound`], [`Error::BackupUnfinished`]; [`Error::Lost`] if a piece of history
-    /// is missing; [`Error::Tier`] if the bucket is out of reach or damaged.
+    /// [`Error::BackupNotFound`], [`Error::BackupUnfinished`]; [`Error::Lost`] if a piece of
+    /// history is missing; [`Error::Tier`] if the bucket is out of reach or damaged.
     pub fn plan_backup(&self, name: &str, selection: &Selection) -> Result<RestorePlan> {
         self.on_held(|past, catalog| {
             past.plan_backup((catalog, finished(catalog.backup_by_name(name)?)?), selection)

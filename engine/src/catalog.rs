@@ -325,7 +325,7 @@ fn no_such_id(id: TableId) -> Error {
 }
 
 /// Refuses names that can't be typed in a shell or told apart on a screen.
-fn check_name(what: &str, name: &str) -> Result<()> {
+pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     if starts_well && name.len() <= NAME_BYTES_MAX && name.bytes().all(allowed) {

@@ -21,6 +21,7 @@ use crate::{Error, Result, Retention, Table, TableRecord};
 
 mod backups;
 mod create;
+mod detached;
 mod open;
 mod recover;
 mod replay;

@@ -216,8 +216,8 @@ pub enum Error {
         /// The last commit that its history covers.
         sealed: Seq,
     },
-    /// Whoever watched a restore has ended it.
-    #[error("the restore was cancelled; what it had loaded was removed, and nothing was changed")]
+    /// Whoever watched a restore, or the making of a backup, has ended it.
+    #[error("cancelled; what there was of it was removed, and nothing else was changed")]
     Cancelled,
     /// A restore is done, and the bucket did not take what makes it safe.
     #[error(

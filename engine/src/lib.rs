@@ -36,6 +36,7 @@ mod catalog;
 mod clock;
 mod config;
 mod database;
+mod detached;
 mod drill;
 mod error;
 mod estimate;
@@ -78,17 +79,19 @@ pub use config::{
     VALUE_BYTES_MAX,
 };
 pub use database::{Database, Opening, Recovery, Status};
+pub use detached::{BackupBucket, BackupReader, DeletedBackup};
 pub use drill::{Answer, Difference, Drill, DrillOptions, DrillOutcome, DrilledState};
 pub use error::{Error, Result};
 pub use estimate::{Costs, Estimate, Money};
 pub use foldback_compactor::Policy;
 pub use foldback_log_tier as log_tier;
+pub use foldback_log_tier::remote::DetachedBackup;
 pub use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId, Timestamp};
 pub use key_rewrite::KeyRewrite;
 pub use plan::{FileRead, FileUse, PlanPiece, Reason, RestorePlan};
 pub use present::{PresentView, Range, Row};
 pub use restore::{Progress, Restored};
-pub use restore_options::{RestoreOptions, RestoreProtection};
+pub use restore_options::{RestoreOptions, RestoreProtection, RestoreSource};
 pub use selection::Selection;
 pub use table::Table;
 pub use table_ref::{TableChoice, TableRef};

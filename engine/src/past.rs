@@ -135,7 +135,7 @@ impl Past<'_> {
     }
 
     /// Keeps of what a plan reads the row groups that may hold rows of it.
-    fn choose_row_groups(&self, mut plan: RestorePlan) -> Result<RestorePlan> {
+    pub(crate) fn choose_row_groups(&self, mut plan: RestorePlan) -> Result<RestorePlan> {
         let files: Vec<_> = plan.files().map(|read| Arc::clone(&read.file)).collect();
         for file in files {
             let (history, name) = (Arc::clone(self.places.history), file.name.clone());

@@ -1,14 +1,13 @@
 //! How a restore is to be done, beyond what its plan says.
 
-use crate::{BucketReader, KeyRewrite, Retention};
+use crate::{BackupReader, BucketReader, KeyRewrite, Retention};
 
 /// How a restore is to be done; the default is a table of this database's own history, as it was,
 /// that is not protected.
 #[derive(Clone, Debug, Default)]
 pub struct RestoreOptions<'a> {
-    /// The bucket that the plan was made on, which may be another database's; `None` if it was made
-    /// on this database.
-    pub from: Option<&'a BucketReader>,
+    /// Where the plan was made.
+    pub from: RestoreSource<'a>,
     /// What the beginning of every key becomes.
     pub rewrite: Option<KeyRewrite>,
     /// Whether the new table is protected from its first commit on, and for how long its instants
@@ -18,6 +17,18 @@ pub struct RestoreOptions<'a> {
     pub by: Option<String>,
     /// Why, for the restore log.
     pub reason: Option<String>,
+}
+
+/// Where a plan was made, and its history is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum RestoreSource<'a> {
+    /// This database.
+    #[default]
+    Database,
+    /// A bucket, which may be another database's.
+    Bucket(&'a BucketReader),
+    /// A detached backup, which may be another database's.
+    Backup(&'a BackupReader<'a>),
 }
 
 /// Which of the settings of its source a restored table gets. They are its protection.

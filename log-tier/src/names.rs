@@ -28,12 +28,15 @@ pub const PROBE_PREFIX: &str = "probe";
 pub const LEASE_PREFIX: &str = "lease";
 /// Bucket: the prefix of the objects by which a store's clock is read.
 pub const CLOCK_PREFIX: &str = "clock";
+/// Bucket: the prefix of the lists of detached backups, in a bucket that is no database's.
+pub const BACKUP_PREFIX: &str = "backups";
 
 const SEGMENT_SUFFIX: &str = ".segment";
 const REMOVED_SUFFIX: &str = ".removed";
 const MANIFEST_SUFFIX: &str = ".json";
 const HISTORY_SUFFIX: &str = ".parquet";
 const LEASE_SUFFIX: &str = ".json";
+const BACKUP_SUFFIX: &str = ".json";
 const NUMBER_DIGITS: usize = 20;
 
 /// The file name of the segment whose first commit is `first`.
@@ -134,6 +137,19 @@ pub fn parse_lease(name: &str) -> Option<WriterId> {
 #[must_use]
 pub fn clock(unique: WriterId) -> String {
     format!("{CLOCK_PREFIX}/{unique}")
+}
+
+/// The object name of the list of a detached backup.
+#[must_use]
+pub fn backup(name: &str) -> String {
+    format!("{BACKUP_PREFIX}/{name}{BACKUP_SUFFIX}")
+}
+
+/// The name of the detached backup that this is the list of, if it is one.
+#[must_use]
+pub fn parse_backup(name: &str) -> Option<&str> {
+    let name = name.strip_prefix(BACKUP_PREFIX)?.strip_prefix('/')?;
+    name.strip_suffix(BACKUP_SUFFIX).filter(|name| !name.is_empty() && !name.contains('/'))
 }
 
 fn parse_number(digits: &str) -> Option<u64> {

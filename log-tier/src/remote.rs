@@ -18,6 +18,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload
 use crate::fs::to_length;
 use crate::{Error, Result, Timestamp};
 
+mod backups;
 mod bucket_url;
 mod durable_files;
 #[cfg(any(test, feature = "testing"))]
@@ -32,6 +33,7 @@ mod stores;
 mod traffic;
 mod upload;
 
+pub use backups::{BACKUP_FORMAT, DetachedBackup};
 pub use bucket_url::BucketUrl;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::{BeforeEach, Fault, FaultyStore, ManualStoreTimes, StoreCall};

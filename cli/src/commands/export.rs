@@ -14,7 +14,7 @@ use crate::export::{ExportFormat, TextExport, TextFormat};
 
 pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Result<()> {
     let table = export.table.table();
-    let selection = export.keys.selection()?;
+    let selection = export.file.keys.selection()?;
     let target = match (door, export.as_of) {
         (Door::Database(database), None) => {
             let TableRef::Name(name) = &table else {
@@ -25,13 +25,13 @@ pub(super) fn run(door: &Door, export: &ExportArgs, format: ExportFormat) -> Res
             let table = database.table(name)?;
             let ranges = selection.as_ranges().iter().map(|keys| table.range(keys));
             let ranges = ranges.collect::<foldback::Result<Vec<_>>>()?;
-            return write_rows(ranges.into_iter().flatten(), &export.destination(), format);
+            return write_rows(ranges.into_iter().flatten(), &export.file.destination(), format);
         }
         (Door::Bucket(_), None) => Target::Latest,
         (_, Some(instant)) => door.at(instant),
     };
     let plan = door.plan(table, target, &selection)?;
-    write_rows(door.plan_rows(&plan)?, &export.destination(), format)?;
+    write_rows(door.plan_rows(&plan)?, &export.file.destination(), format)?;
     if target == Target::Latest && matches!(door, Door::Bucket(_)) {
         let commit = foldback::instant::show(plan.target.timestamp);
         eprintln!(

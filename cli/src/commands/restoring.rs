@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use foldback::{
-    Commit, Database, Error as EngineError, RestoreOptions, RestorePlan, RestoreProtection,
-    Restored, Target,
+    Commit, Costs, Database, Error as EngineError, RestoreOptions, RestorePlan, RestoreProtection,
+    RestoreSource, Restored, Target,
 };
 
 use super::export::{Destination, check_is_free, write_rows};
@@ -22,8 +22,12 @@ use crate::output::Cell;
 use crate::output::progress::{Progress, ProgressUnit};
 use crate::session::open_bucket;
 
+/// What is said under what would be done.
+pub(super) const DRY_RUN_NOTE: &str =
+    "nothing was changed: this is what would be done without --dry-run";
+
 /// Fields of a record.
-type Fields = Vec<(&'static str, Cell)>;
+pub(super) type Fields = Vec<(&'static str, Cell)>;
 
 pub(super) fn restore(session: &mut Session, asked: &RestoreArgs) -> Result<()> {
     let began = foldback::steady_now();
@@ -128,9 +132,9 @@ pub(super) fn dry_run(session: &mut HistorySession, asked: &RestoreArgs) -> Resu
             new_name.to_owned()
         }
     };
-    let fields = planned_fields(session, &plan, &into);
+    let fields = planned_fields(&session.costs, &plan, &into);
     session.screen.record(&fields)?;
-    session.screen.note("nothing was changed: this is what would be done without --dry-run")
+    session.screen.note(DRY_RUN_NOTE)
 }
 
 /// Says what a restore of several tables would read and make.
@@ -144,13 +148,13 @@ pub(super) fn dry_run_group(session: &mut HistorySession, asked: &RestoreGroupAr
     let tables: Vec<_> = plans.iter().zip(names).collect();
     check(&session.door, &tables, &options)?;
     let rows: Vec<_> =
-        tables.iter().map(|(plan, name)| planned_fields(session, plan, name)).collect();
+        tables.iter().map(|(plan, name)| planned_fields(&session.costs, plan, name)).collect();
     let mut list = session.screen.list(PLANNED_NAMES);
     for fields in rows {
         list.row(fields.into_iter().map(|(_, cell)| cell).collect())?;
     }
     list.finish()?;
-    session.screen.note("nothing was changed: this is what would be done without --dry-run")
+    session.screen.note(DRY_RUN_NOTE)
 }
 
 /// The plans of a group, all of the commit that its first table's target comes to.
@@ -214,11 +218,22 @@ fn bucket_of(settings: &Settings, manner: &RestoreManner) -> Result<Option<Door>
 }
 
 fn options<'a>(manner: &RestoreManner, source: &'a Door) -> RestoreOptions<'a> {
-    RestoreOptions {
-        from: match source {
-            Door::Database(_) => None,
-            Door::Bucket(reader) => Some(reader),
+    options_from(
+        manner,
+        match source {
+            Door::Database(_) => RestoreSource::Database,
+            Door::Bucket(reader) => RestoreSource::Bucket(reader),
         },
+    )
+}
+
+/// How a restore is done, of history that is read there.
+pub(super) fn options_from<'a>(
+    manner: &RestoreManner,
+    from: RestoreSource<'a>,
+) -> RestoreOptions<'a> {
+    RestoreOptions {
+        from,
         rewrite: manner.replace_prefix.clone(),
         protection: manner.protect.unwrap_or_default(),
         by: manner.by.clone().or_else(user_at_host),
@@ -238,7 +253,7 @@ fn user_at_host() -> Option<String> {
 }
 
 /// Runs a restore with a bar that shows how far it is; Ctrl-C cancels it.
-fn watched<T>(
+pub(super) fn watched<T>(
     plan_bytes: u64,
     run: impl FnOnce(&mut dyn FnMut(foldback::Progress) -> ControlFlow<()>) -> Result<T>,
 ) -> Result<T> {
@@ -274,7 +289,7 @@ const RESTORED_NAMES: &[&str] = &[
     "retention",
 ];
 
-fn restored_fields(plan: &RestorePlan, new_name: &str, restored: &Restored) -> Fields {
+pub(super) fn restored_fields(plan: &RestorePlan, new_name: &str, restored: &Restored) -> Fields {
     let retention = restored.retention.map(|retention| retention.to_string());
     let cells = [
         Cell::text(Some(&plan.table_name)),
@@ -303,8 +318,8 @@ const PLANNED_NAMES: &[&str] = &[
     "costs_about",
 ];
 
-fn planned_fields(session: &HistorySession, plan: &RestorePlan, into: &str) -> Fields {
-    let estimate = plan.estimate(&session.costs);
+pub(super) fn planned_fields(costs: &Costs, plan: &RestorePlan, into: &str) -> Fields {
+    let estimate = plan.estimate(costs);
     let cells = [
         Cell::text(Some(&plan.table_name)),
         Cell::Count(plan.table.0),
@@ -315,12 +330,12 @@ fn planned_fields(session: &HistorySession, plan: &RestorePlan, into: &str) -> F
         Cell::Count(estimate.requests),
         Cell::Bytes(estimate.segment_bytes),
         Cell::Duration(estimate.micros),
-        Cell::text(Some(estimate.money(&session.costs).to_string())),
+        Cell::text(Some(estimate.money(costs).to_string())),
     ];
     PLANNED_NAMES.iter().copied().zip(cells).collect()
 }
 
-fn say_unprotected(
+pub(super) fn say_unprotected(
     session: &mut Session,
     options: &RestoreOptions<'_>,
     names: &[&str],

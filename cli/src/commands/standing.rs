@@ -126,6 +126,7 @@ fn database_status(database: &Database, look: foldback::Result<BucketLook>) -> V
         last_verified(&manifest, &database.tables()),
         ("segments", count(status.segments)),
         ("segment_bytes", Cell::Bytes(status.segment_bytes)),
+        ("pinned_bytes", Cell::Bytes(status.pinned_bytes)),
     ];
     fields.extend(bucket_bytes(&manifest, &look));
     fields.extend(horizon(&manifest, status.horizon_held_by));

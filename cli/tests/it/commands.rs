@@ -1,5 +1,6 @@
 //! Every command of the binary, as a person or a script would type it.
 
+mod backups;
 mod bench;
 mod buckets;
 mod damage;

@@ -10,10 +10,11 @@ use crate::{BackupBytes, BackupRecord, RestorePlan, Result, Selection, TableRef,
 
 impl Database {
     /// Pins a state of a table under a name: it is kept, exact, until the backup is deleted,
-    /// whatever the table's retention, and past its drop. Nothing is copied. `reason` is for people.
+    /// whatever the table's retention, and past its drop. Nothing is copied. `reason` is for
+    /// people.
     ///
-    /// It returns once the bucket holds the state and the pin, so that no process anywhere gives the
-    /// state up.
+    /// It returns once the bucket holds the state and the pin, so that no process anywhere gives
+    /// the state up.
     ///
     /// # Errors
     ///
@@ -36,7 +37,6 @@ impl Database {
                 target,
                 empty_since: empty_since(&past.moment.manifest, record, target),
                 reason: reason.map(str::to_owned),
-                schedule: None,
             })
         })?;
         let sealed = self.inner.publisher.newest().sealed.seq;

@@ -1,8 +1,9 @@
 //! Matching a local directory with a bucket: who is who, and what may not be mixed.
 
+use foldback_compactor::Network;
 use foldback_log_tier::fs::{Fs, FsLock};
 use foldback_log_tier::manifest::Manifest;
-use foldback_log_tier::remote::BucketUrl;
+use foldback_log_tier::remote::{BucketUrl, RemoteLog};
 use foldback_log_tier::{DatabaseId, names};
 
 use crate::config::Config;
@@ -78,6 +79,21 @@ pub(super) fn match_bucket(
             }
             Ok(identity)
         }
+    }
+}
+
+/// Refuses to begin a database beside detached backups: a sweep would take their files for its own.
+pub(super) fn refuse_backups(network: &Network, remote: &RemoteLog) -> Result<()> {
+    let asked = remote.clone();
+    let backups = network.run(async move { asked.list_backups().await })?;
+    match backups.first() {
+        None => Ok(()),
+        Some(name) => Err(Error::Invalid(format!(
+            "bucket {} holds detached backups, {name:?} among them, and no database may begin \
+             beside them; give the database a bucket or a prefix of its own, and bring a table back \
+             with `backup restore --from`",
+            remote.name()
+        ))),
     }
 }
 

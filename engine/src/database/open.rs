@@ -10,7 +10,7 @@ use foldback_log_tier::manifest::Manifest;
 use foldback_log_tier::remote::{BucketUrl, RemoteLog};
 use foldback_log_tier::{Commit, DatabaseId, WriterId, names};
 
-use super::create::{bucket_url, lock_directory, match_bucket};
+use super::create::{bucket_url, lock_directory, match_bucket, refuse_backups};
 use super::replay::{Rebuild, Replayed, replay};
 use super::{Database, Inner, Opening};
 use crate::background::{Background, BackgroundParts};
@@ -40,6 +40,9 @@ pub(super) fn open(config: Config) -> Result<Database> {
     let remote = reach(&network, &url, &config)?;
     let newest = newest_manifest(&network, &remote)?;
     let identity = match_bucket(&config, &url, recorded, newest.as_ref())?;
+    if newest.is_none() {
+        refuse_backups(&network, &remote)?;
+    }
     probe(&network, &remote)?;
     let (before, writer) = (newest.as_ref().map(|newest| newest.writer), WriterId::random());
     let identity = identity.about_to_publish(before, writer);

@@ -17,8 +17,8 @@ use crate::restore_rows::{RestoreRows, RestoreWatch, Watch};
 use crate::steady_rows::SteadyRows;
 use crate::{
     BucketReader, Costs, Error, Lineage, Progress, RestoreActual, RestoreEstimate, RestoreOptions,
-    RestoreOutcome, RestorePlan, RestoreProtection, RestoreRecord, Restored, RestoredInto, Result,
-    Retention,
+    RestoreOutcome, RestorePlan, RestoreProtection, RestoreRecord, RestoreSource, Restored,
+    RestoredInto, Result, Retention,
 };
 
 /// A plan, and the name that it is restored to.
@@ -79,7 +79,8 @@ impl Database {
         new_name: &str,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Restored> {
-        let options = RestoreOptions { from: Some(reader), ..RestoreOptions::default() };
+        let from = RestoreSource::Bucket(reader);
+        let options = RestoreOptions { from, ..RestoreOptions::default() };
         self.restore_with(plan, new_name, &options, &mut |progress| {
             watch(progress);
             std::ops::ControlFlow::Continue(())
@@ -238,8 +239,9 @@ impl Database {
     /// Refuses a plan that is not of the history that the options name, or can't be rewritten.
     fn check_plan(&self, plan: &RestorePlan, options: &RestoreOptions<'_>) -> Result<()> {
         match options.from {
-            None => check_database(plan, self.id())?,
-            Some(reader) => check_database(plan, reader.database())?,
+            RestoreSource::Database => check_database(plan, self.id())?,
+            RestoreSource::Bucket(reader) => check_database(plan, reader.database())?,
+            RestoreSource::Backup(backup) => backup.check(plan)?,
         }
         options.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&plan.selection))
     }
@@ -251,8 +253,13 @@ impl Database {
         options: &RestoreOptions<'_>,
     ) -> Result<Option<Retention>> {
         let source = || match options.from {
-            None => self.table_record(plan.table),
-            Some(reader) => reader.table_record(plan.table),
+            RestoreSource::Database => self.table_record(plan.table),
+            RestoreSource::Bucket(reader) => reader.table_record(plan.table),
+            RestoreSource::Backup(_) => Err(Error::Invalid(
+                "a detached backup does not hold the settings of its table; say which retention \
+                 the new table gets"
+                    .to_owned(),
+            )),
         };
         match options.protection {
             RestoreProtection::Unprotected => Ok(None),
@@ -292,8 +299,9 @@ impl Database {
         options: &RestoreOptions<'a>,
     ) -> Result<SteadyRows<'a>> {
         match options.from {
-            None => self.rows_of(plan),
-            Some(reader) => reader.rows_of(plan),
+            RestoreSource::Database => self.rows_of(plan),
+            RestoreSource::Bucket(reader) => reader.rows_of(plan),
+            RestoreSource::Backup(backup) => backup.rows_of(plan),
         }
     }
 
@@ -379,12 +387,14 @@ impl Database {
         began: Began,
         (outcome, actual): (&RestoreOutcome, RestoreActual),
     ) -> RestoreRecord {
+        let of_bucket = |url: String| {
+            let set = self.inner.config.costs.clone();
+            set.unwrap_or_else(|| Costs::of_bucket(&url))
+        };
         let costs = match options.from {
-            None => self.costs(),
-            Some(reader) => {
-                let set = self.inner.config.costs.clone();
-                set.unwrap_or_else(|| Costs::of_bucket(&reader.url()))
-            }
+            RestoreSource::Database => self.costs(),
+            RestoreSource::Bucket(reader) => of_bucket(reader.url()),
+            RestoreSource::Backup(backup) => of_bucket(backup.url()),
         };
         let estimate = plan.estimate(&costs);
         RestoreRecord {

@@ -2,6 +2,7 @@
 
 mod backups;
 mod bucket_reader;
+mod detached;
 mod end_to_end;
 mod histories;
 mod kill;

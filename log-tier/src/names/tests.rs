@@ -23,6 +23,11 @@ fn names_are_these() {
     assert_eq!(parse_removed("42.removed").or(parse_removed(&segment(Seq(42)))), None);
     assert_eq!(manifest(3), "manifest/00000000000000000003.json");
     assert_eq!(lease(unique), "lease/abababababababab.json");
+    assert_eq!(backup("a.json"), "backups/a.json.json");
+    assert_eq!(parse_backup(&backup("a.json")), Some("a.json"));
+    for none in ["backups/.json", "backups/a", "backups/a/b.json", "backup/a.json", "a.json"] {
+        assert_eq!(parse_backup(none), None, "{none}");
+    }
     assert_eq!(clock(unique), "clock/abababababababab");
     assert_eq!(
         history(name),

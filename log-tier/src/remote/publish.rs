@@ -187,7 +187,11 @@ impl RemoteLog {
 
     /// Creates an object by the means that the operator has left: with one writer declared, the
     /// store need not know conditions, and a look is all the protection there is.
-    async fn create_declared(&self, name: &str, body: &Bytes) -> object_store::Result<()> {
+    pub(super) async fn create_declared(
+        &self,
+        name: &str,
+        body: &Bytes,
+    ) -> object_store::Result<()> {
         if self.conditional_puts == ConditionalPuts::Required {
             return self.create(name, body.clone()).await;
         }

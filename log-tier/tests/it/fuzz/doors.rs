@@ -3,6 +3,7 @@
 
 use super::samples::Sample;
 
+mod backups;
 mod commits;
 mod frames;
 mod history;
@@ -31,6 +32,7 @@ pub(crate) fn all(samples: &[Sample]) -> Vec<Door> {
     doors.extend(history::doors(samples));
     doors.extend(commits::doors(samples));
     doors.extend(manifests::doors(samples));
+    doors.extend(backups::doors(samples));
     doors.extend(texts::doors(samples));
     doors
 }
