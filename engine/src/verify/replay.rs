@@ -41,20 +41,24 @@ pub(super) fn holes(manifest: &Manifest, records: &[TableRecord]) -> Vec<Hole> {
     for record in records {
         for promise in promises(manifest, record) {
             for (first, last) in gaps(manifest, promise.reads_above, promise.last) {
-                let hurt = promise.hurt(manifest, record);
-                match holes.iter_mut().find(|hole| hole.first <= last && first <= hole.last) {
-                    Some(hole) => {
-                        (hole.first, hole.last) = (hole.first.min(first), hole.last.max(last));
-                        hole.hurts.extend(hurt);
-                    }
-                    None => holes.push(Hole { first, last, hurts: hurt.into_iter().collect() }),
-                }
+                add(&mut holes, (first, last), promise.hurt(manifest, record));
             }
         }
     }
     holes.iter_mut().for_each(|hole| hole.hurts.dedup());
     holes.sort_by_key(|hole| hole.first);
     holes
+}
+
+/// Adds what one promise lacks; a hole that several lack is told once.
+fn add(holes: &mut Vec<Hole>, (first, last): (Seq, Seq), hurt: Option<Hurt>) {
+    match holes.iter_mut().find(|hole| hole.first <= last && first <= hole.last) {
+        Some(hole) => {
+            (hole.first, hole.last) = (hole.first.min(first), hole.last.max(last));
+            hole.hurts.extend(hurt);
+        }
+        None => holes.push(Hole { first, last, hurts: hurt.into_iter().collect() }),
+    }
 }
 
 /// What a protection interval promises, whether the files keep it or not.

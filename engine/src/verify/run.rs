@@ -192,22 +192,23 @@ impl<'a> Run<'a> {
                 self.reading.pass_over(file.bytes)?;
                 continue;
             }
-            let replaced = self.report.replaced;
-            match check_file(&mut self.reading, &file, level)? {
-                Some((level, wrong)) => self.find(level, wrong)?,
-                None => {
-                    if let Some(notes) = &mut self.notes {
-                        notes.note(&file, level, steady_now())?;
-                    }
-                }
-            }
-            if self.report.replaced == replaced {
-                for of_pass in [VerifyLevel::Checksum, VerifyLevel::Decode] {
-                    self.note_level(of_pass, (1, file.bytes));
-                }
-            }
+            self.check_file(&file, level)?;
         }
         self.stop(&[VerifyLevel::Checksum, VerifyLevel::Decode], began);
+        Ok(())
+    }
+
+    fn check_file(&mut self, file: &HistoryEntry, level: VerifyLevel) -> Result<()> {
+        let replaced = self.report.replaced;
+        match (check_file(&mut self.reading, file, level)?, &mut self.notes) {
+            (Some((level, wrong)), _) => self.find(level, wrong)?,
+            (None, Some(notes)) => notes.note(file, level, steady_now())?,
+            (None, None) => {}
+        }
+        if self.report.replaced == replaced {
+            self.note_level(VerifyLevel::Checksum, (1, file.bytes));
+            self.note_level(VerifyLevel::Decode, (1, file.bytes));
+        }
         Ok(())
     }
 
@@ -243,21 +244,7 @@ impl<'a> Run<'a> {
         let count = ends(&self.manifest, record).len();
         for at in 0..count {
             let before = self.reading.bytes();
-            let mut moments_left = MOMENTS_MAX;
-            let wrong = loop {
-                let manifest = Arc::clone(&self.manifest);
-                // Its windows can have moved on meanwhile.
-                let Some(ending) = ends(&manifest, record).get(at).copied() else { break None };
-                let wrong = fold_state(&mut self.reading, &manifest, (record, ending))?;
-                let newest = wrong.as_ref().map(|_| self.examined.newest()).transpose()?;
-                let is_past = wrong.as_ref().zip(newest.as_ref());
-                let is_past = is_past.is_some_and(|(wrong, newest)| wrong.is_past(newest));
-                moments_left -= 1;
-                match newest.filter(|_| is_past && moments_left > 0) {
-                    Some(newest) => self.manifest = newest,
-                    None => break wrong,
-                }
-            };
+            let wrong = self.fold_ending(record, at)?;
             let read = self.reading.bytes() - before;
             self.note_level(VerifyLevel::Replay, (1, read));
             if let Some(wrong) = wrong.filter(|wrong| !self.is_known(wrong)) {
@@ -265,6 +252,24 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Folds one end of a table's windows, on a newer manifest where a file was replaced meanwhile.
+    fn fold_ending(&mut self, record: &TableRecord, at: usize) -> Result<Option<Damage>> {
+        let mut moments_left = MOMENTS_MAX;
+        loop {
+            let manifest = Arc::clone(&self.manifest);
+            // Its windows can have moved on meanwhile.
+            let Some(ending) = ends(&manifest, record).get(at).copied() else { return Ok(None) };
+            let wrong = fold_state(&mut self.reading, &manifest, (record, ending))?;
+            let Some(wrong) = wrong else { return Ok(None) };
+            let newest = self.examined.newest()?;
+            moments_left -= 1;
+            if moments_left == 0 || !wrong.is_past(&newest) {
+                return Ok(Some(wrong));
+            }
+            self.manifest = newest;
+        }
     }
 
     /// Whether it was found before: what has no object is a hole.
