@@ -45,7 +45,7 @@ pub(crate) struct Inner {
     pub(crate) tools: Arc<Tools>,
     writer: LogWriter,
     _flusher: Flusher,
-    log: Arc<LogView>,
+    pub(crate) log: Arc<LogView>,
     pub(crate) present: Arc<Present>,
     publisher: Arc<Publisher>,
     pub(crate) history: Arc<HistoryReader>,

@@ -35,7 +35,9 @@ mod catalog;
 mod clock;
 mod config;
 mod database;
+mod drill;
 mod error;
+mod examination;
 mod health;
 mod identity;
 pub mod instant;
@@ -53,6 +55,7 @@ mod target;
 mod threads;
 mod timeline;
 mod upkeep;
+mod verify;
 mod view;
 
 pub use batch::{CommitHandle, WriteBatch, WriteOptions};
@@ -66,6 +69,7 @@ pub use config::{
     VALUE_BYTES_MAX,
 };
 pub use database::{Database, Opening, Recovery, Status};
+pub use drill::{Answer, Difference, Drill, DrillOptions, DrillOutcome, DrilledState};
 pub use error::{Error, Result};
 pub use foldback_compactor::Policy;
 pub use foldback_log_tier as log_tier;
@@ -77,4 +81,8 @@ pub use selection::Selection;
 pub use table::Table;
 pub use table_ref::{TableChoice, TableRef};
 pub use target::{Resolved, Target, Window};
+pub use verify::{
+    Hurt, LevelReport, Share, Verifier, VerifyFinding, VerifyLevel, VerifyOptions, VerifyProgress,
+    VerifyReport,
+};
 pub use view::{View, ViewRows};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::Manifest;
-use foldback_log_tier::{Commit, DatabaseId, Error as TierError, Timestamp};
+use foldback_log_tier::{Commit, DatabaseId, Error as TierError, Seq, Timestamp};
 
 use crate::plan::{PlanInputs, plan};
 use crate::reading::Places;
@@ -89,6 +89,16 @@ impl Past<'_> {
         match restorable {
             true => Ok(Resolved { commit, next }),
             false => Err(outside()),
+        }
+    }
+
+    /// The commit with this number: the one that is known, or as the timeline tells it.
+    pub(crate) fn commit_at(&self, seq: Seq, known: Option<Commit>) -> Result<Commit> {
+        match known {
+            Some(commit) => Ok(commit),
+            None => self.timeline().get(seq)?.ok_or_else(|| {
+                Error::Lost(format!("no delta that the newest manifest lists holds commit #{seq}"))
+            }),
         }
     }
 

@@ -7,6 +7,7 @@ use foldback_log_tier::{Seq, TableId};
 use tokio::sync::oneshot;
 
 use super::Database;
+use crate::examination::Examination;
 use crate::log_writer::Request;
 use crate::past::{Past, PastMoment, again_if_gone, check_database};
 use crate::present::Row;
@@ -244,6 +245,13 @@ impl Database {
         let inner = &self.inner;
         let log = Some(&inner.log.reader);
         Places { history: &inner.history, network: &inner.network, log, leases: true }
+    }
+
+    /// The bucket, to be examined.
+    pub(crate) fn examination(&self) -> Examination {
+        let inner = &self.inner;
+        let (network, clock) = (Arc::clone(&inner.network), Arc::clone(&inner.config.clock));
+        Examination::new(network, inner.history.remote().clone(), inner.id, clock)
     }
 
     /// The history of the database as of now.

@@ -11,4 +11,5 @@ mod recovery_cases;
 mod support;
 mod targets;
 mod upkeep;
+mod verify;
 mod views;
