@@ -16,10 +16,12 @@ use crate::span::{Retention, parse_interval};
 mod bench;
 mod restore;
 mod table;
+mod verify;
 
 pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
 pub(crate) use restore::{RestoreArgs, TargetArgs};
 pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
+pub(crate) use verify::{DrillArgs, VerifyArgs};
 
 /// An event-sourced storage engine that takes any protected table back to any exact instant.
 #[derive(Debug, Parser)]
@@ -208,6 +210,10 @@ pub(crate) enum Command {
         #[arg(long)]
         confirm: bool,
     },
+    /// Verify that all that the bucket promises is there and sound.
+    Verify(VerifyArgs),
+    /// Restore random states for proof, compare them with a replay of all history, and publish it.
+    Drill(DrillArgs),
     /// Rebuild the database from its bucket in an empty directory.
     Recover,
     /// Print how the database stands.

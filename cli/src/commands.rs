@@ -16,6 +16,7 @@ use crate::session;
 
 pub(crate) mod bench;
 mod demo;
+mod drill;
 mod export;
 mod import;
 mod map;
@@ -25,6 +26,7 @@ mod rows;
 mod standing;
 mod tables;
 mod upkeep;
+mod verify;
 
 /// What commands print to.
 type Screen = Output<BufWriter<std::io::Stdout>>;
@@ -60,6 +62,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Recover => {
             let settings = Settings::load(&arguments.settings, is_set)?;
             standing::recover(&settings, screen(asked)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verify(verify) => {
+            let mut screen = screen(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            verify::run(&settings, &verify, &mut screen)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Drill(drill) => {
+            let mut screen = screen(asked)?;
+            let settings = Settings::load(&arguments.settings, is_set)?;
+            drill::run(&settings, &drill, &mut screen)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Export(export) => {
@@ -122,6 +136,8 @@ fn run_open(session: &mut Session, command: Command) -> Result<()> {
         | Command::Status
         | Command::Compact { .. }
         | Command::Expire { .. }
+        | Command::Verify(_)
+        | Command::Drill(_)
         | Command::Recover
         | Command::Demo(_)
         | Command::Bench(_)

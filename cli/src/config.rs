@@ -17,7 +17,7 @@ pub(crate) const CONFIG_FILE_DEFAULT: &str = "foldback.toml";
 
 /// The commands that a bucket alone is enough for.
 const BUCKET_COMMANDS: &str = "table list, table describe, window, resolve, plan, export, get and scan with --as-of, map, \
-     status, compact and expire";
+     status, verify, drill, compact and expire";
 
 /// No configuration is this large; a file that is was named by mistake.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;

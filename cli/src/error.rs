@@ -69,6 +69,9 @@ pub(crate) enum Error {
     /// What was asked for can't be had as things stand, and nothing was changed.
     #[error("{0}")]
     Refused(String),
+    /// What was looked through is damaged, or not all there.
+    #[error("{0}")]
+    Damaged(String),
     /// A setting that the engine can't work with: change it.
     #[error(transparent)]
     Setting(foldback::Error),
@@ -124,6 +127,7 @@ impl Error {
             Self::Import { source, .. } => source.exit_code(),
             Self::Input { .. } | Self::Io { .. } | Self::Git(_) | Self::Bench(_) => EXIT_FAILED,
             Self::Refused(_) => EXIT_REFUSED,
+            Self::Damaged(_) => EXIT_DAMAGED,
             Self::Engine(error) | Self::Unsealed(error) => match error {
                 Engine::Tier(Tier::Unsupported(_)) => EXIT_USAGE,
                 Engine::Tier(Tier::Store { .. } | Tier::Superseded) => EXIT_UNREACHABLE,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
-    BucketCompactor, BucketReader, CompactorConfig, Config, Database, Durability, Policy,
-    SystemClock,
+    BucketCompactor, BucketReader, CompactorConfig, Config, Database, Drill, Durability, Policy,
+    SystemClock, Verifier,
 };
 
 use crate::config::{DurabilitySetting, EngineSettings, Settings};
@@ -106,15 +106,25 @@ pub(crate) fn open_bucket(settings: &Settings, url: &str) -> Result<Door> {
     Ok(Door::Bucket(Box::new(reader)))
 }
 
+/// Opens a bucket to be verified.
+pub(crate) fn open_verifier(settings: &Settings, url: &str) -> Result<Verifier> {
+    Ok(Verifier::open(url, &remote_options(settings, url), Arc::new(SystemClock))?)
+}
+
+/// Opens a bucket to be drilled, beside whichever process writes to it.
+pub(crate) fn open_drill(settings: &Settings, url: &str) -> Result<Drill> {
+    refuse_second_writer(settings, "a drill, which publishes what it has proved,")?;
+    Ok(Drill::open(url, &remote_options(settings, url), Arc::new(SystemClock))?)
+}
+
+/// The bucket, where it is named and no database is.
+pub(crate) fn bucket_alone(settings: &Settings) -> Option<&str> {
+    settings.bucket.as_deref().filter(|_| settings.data.is_none())
+}
+
 /// Opens a bucket for upkeep, beside whichever process writes to it.
 pub(crate) fn open_compactor(settings: &Settings, url: &str) -> Result<BucketCompactor> {
-    if settings.engine.single_writer {
-        return Err(Error::usage(
-            "single_writer = true says that one process alone writes to the bucket, and upkeep by \
-             another would be a second; run it with --data while no other process has the database \
-             open, or leave it to the one that has",
-        ));
-    }
+    refuse_second_writer(settings, "upkeep")?;
     let config = CompactorConfig {
         bucket: url.to_owned(),
         remote: remote_options(settings, url),
@@ -125,6 +135,18 @@ pub(crate) fn open_compactor(settings: &Settings, url: &str) -> Result<BucketCom
         foldback::Error::Invalid(_) => Error::Setting(error),
         _ => Error::Engine(error),
     })
+}
+
+/// Refuses work by a process of its own, which publishes, where only one process may.
+fn refuse_second_writer(settings: &Settings, work: &str) -> Result<()> {
+    match settings.engine.single_writer {
+        false => Ok(()),
+        true => Err(Error::usage(format!(
+            "single_writer = true says that one process alone writes to the bucket, and {work} by \
+             another would be a second; run it with --data while no other process has the database \
+             open, or leave it to the one that has"
+        ))),
+    }
 }
 
 fn remote_options(settings: &Settings, url: &str) -> RemoteOptions {

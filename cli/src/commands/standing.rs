@@ -2,7 +2,7 @@
 
 use foldback::log_tier::history::FileKind;
 use foldback::log_tier::manifest::Manifest;
-use foldback::{BucketLook, BucketReader, Database};
+use foldback::{BucketLook, BucketReader, Database, TableRecord};
 
 use super::{HistorySession, Screen, Session};
 use crate::config::Settings;
@@ -63,6 +63,16 @@ fn bucket_bytes(manifest: &Manifest, look: &foldback::Result<BucketLook>) -> Vec
     ]
 }
 
+/// Up to which instant every protected table was proved to be restorable; never, if one was not.
+fn last_verified(manifest: &Manifest, tables: &[TableRecord]) -> Field {
+    let protected = tables.iter().filter(|table| table.open_protection().is_some());
+    let at =
+        protected.map(|table| manifest.verified(table.id).map(|verified| verified.at.timestamp));
+    // What was never proved is before everything.
+    let least = at.min().flatten();
+    ("last_verified_restorable_at", least.map_or(Cell::Never, Cell::Instant))
+}
+
 /// How far expiry has come, and what holds it back.
 fn horizon(manifest: &Manifest, held_by: Option<String>) -> [Field; 2] {
     [("horizon_clock", Cell::Instant(manifest.clock)), ("horizon_held_by", Cell::text(held_by))]
@@ -79,6 +89,7 @@ fn bucket_status(reader: &BucketReader, look: foldback::Result<BucketLook>) -> V
         ("sealed_timestamp", time(manifest.sealed)),
         ("tables", count(tables.len())),
         ("protected_tables", count(protected.count())),
+        last_verified(&manifest, &tables),
     ];
     fields.extend(bucket_bytes(&manifest, &look));
     fields.extend(horizon(&manifest, reader.horizon_held_by()));
@@ -112,6 +123,7 @@ fn database_status(database: &Database, look: foldback::Result<BucketLook>) -> V
         ("sealed_behind_micros", behind),
         ("tables", count(status.tables)),
         ("protected_tables", count(status.protected_tables)),
+        last_verified(&manifest, &database.tables()),
         ("segments", count(status.segments)),
         ("segment_bytes", Cell::Bytes(status.segment_bytes)),
     ];

@@ -93,7 +93,8 @@ pub(super) fn describe(door: &Door, screen: &mut Screen, table: TableRef) -> Res
     let now = SystemClock.now();
     let waits = record.open_protection().and_then(|interval| interval.pending_at(now));
     // What a window holds beyond the last sealed commit would be lost with the writer's machine.
-    let sealed = door.manifest().sealed.timestamp;
+    let manifest = door.manifest();
+    let (sealed, verified) = (manifest.sealed.timestamp, manifest.verified(record.id).copied());
     let latest_sealed = latest.map(|window| window.latest.min(sealed.max(window.earliest)));
     let lag = latest.zip(latest_sealed).map(|(window, sealed)| window.latest.0.abs_diff(sealed.0));
     let instant = |instant: Option<Timestamp>| instant.map_or(Cell::Empty, Cell::Instant);
@@ -112,6 +113,11 @@ pub(super) fn describe(door: &Door, screen: &mut Screen, table: TableRef) -> Res
         ("earliest", earliest.map_or(Cell::Empty, |window| Cell::Instant(window.earliest))),
         ("latest", latest.map_or(Cell::Empty, |window| Cell::Instant(window.latest))),
         ("latest_sealed", instant(latest_sealed)),
+        (
+            "last_verified_restorable_at",
+            verified.map_or(Cell::Never, |it| Cell::Instant(it.at.timestamp)),
+        ),
+        ("last_verified_on", verified.map_or(Cell::Never, |it| Cell::Instant(it.on))),
         ("sealed_lag_micros", lag.map_or(Cell::Empty, Cell::Duration)),
         ("intervals", Cell::text(Some(intervals(&windows)).filter(|shown| !shown.is_empty()))),
         ("restored_from_database", restored_from(&record, from_database)),

@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::door::Door;
 use crate::error::{Error, Result};
 use crate::output::Cell;
-use crate::session;
+use crate::session::{self, bucket_alone};
 use crate::span::format_secs;
 
 /// What some upkeep came to.
@@ -102,11 +102,6 @@ pub(super) fn expire(settings: &Settings, confirm: bool, screen: &mut Screen) ->
         tell_held(&reason);
     }
     Ok(())
-}
-
-/// The bucket, where it is named and no database is.
-fn bucket_alone(settings: &Settings) -> Option<&str> {
-    settings.bucket.as_deref().filter(|_| settings.data.is_none())
 }
 
 /// Opens the database, unless its upkeep is another process's.

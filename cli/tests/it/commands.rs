@@ -13,3 +13,4 @@ mod rows;
 mod settings;
 mod tables;
 mod upkeep;
+mod verify;

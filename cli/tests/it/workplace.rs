@@ -140,6 +140,13 @@ impl Answer {
         self
     }
 
+    /// Fails unless the command ended with this code.
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.command, self.err);
+        self
+    }
+
     /// Fails unless the command ended with this code and its message says all of this, and unless
     /// it kept standard output clean.
     #[track_caller]
