@@ -83,6 +83,9 @@ impl Runner {
                 assert_eq!(rows(self.database(), name), state);
                 self.model.create(back.table, name, commit, Some(&state));
                 let retention = source.last_retention(resolved.commit);
+                let record = self.database().table_record(name).expect("it is live");
+                let protection = record.open_protection().expect("it is protected again");
+                assert_eq!(protection.retention, retention);
                 self.model.live_mut(name).expect("it is live").protect(commit, retention);
             }
             (Some(_), Some(_)) => {
