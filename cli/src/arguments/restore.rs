@@ -83,13 +83,22 @@ pub(crate) struct RestoreManner {
     pub(crate) keys: SelectionArgs,
 }
 
+impl RestoreManner {
+    /// Whether nothing is said of it.
+    fn is_bare(&self) -> bool {
+        let said = self.from.is_some() || self.replace_prefix.is_some() || self.protect.is_some();
+        let told = self.reason.is_some() || self.by.is_some();
+        !said && !told && !self.dry_run && !self.keys.is_given()
+    }
+}
+
 impl RestoreArgs {
     /// How many records of the log to print, if that is what is asked for.
     pub(crate) fn list(&self) -> Option<usize> {
         const LIMIT_DEFAULT: usize = 20;
         let goes_elsewhere = self.to_file.is_some() || self.id.is_some();
-        let is_list = self.names == ["list"] && !self.target.is_given() && !goes_elsewhere;
-        is_list.then(|| self.limit.unwrap_or(LIMIT_DEFAULT))
+        let is_asked_for = !self.target.is_given() && !goes_elsewhere && self.manner.is_bare();
+        (self.names == ["list"] && is_asked_for).then(|| self.limit.unwrap_or(LIMIT_DEFAULT))
     }
 
     /// The table to restore, and the name of the new one unless there is to be none.

@@ -1,6 +1,6 @@
 //! Which keys of a table are meant.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -79,7 +79,7 @@ fn read_keys(file: &Path) -> Result<Vec<Vec<u8>>> {
 }
 
 /// The keys of a list, one a line. What is likely not meant is refused with its line.
-fn keys_of(list: impl Read + BufRead, file: &str) -> Result<Vec<Vec<u8>>> {
+fn keys_of(list: impl BufRead, file: &str) -> Result<Vec<Vec<u8>>> {
     let mut keys = Vec::new();
     for (line, number) in list.split(b'\n').zip(1..) {
         let key = line.map_err(Error::io("read", file))?;

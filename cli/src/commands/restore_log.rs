@@ -13,14 +13,11 @@ const NAMES: &[&str] = &[
     "source",
     "restored_to_seq",
     "into",
-    "into_id",
     "rows",
     "took_micros",
     "expected_micros",
     "bucket_bytes",
     "expected_bytes",
-    "bucket_requests",
-    "expected_requests",
     "expected_cost",
     "by",
     "reason",
@@ -42,9 +39,9 @@ fn cells(record: RestoreRecord) -> Vec<Cell> {
         RestoreOutcome::Cancelled => "cancelled".to_owned(),
         RestoreOutcome::Failed(why) => format!("failed: {why}"),
     };
-    let (into, id) = match record.into {
-        RestoredInto::Table { name, id } => (name, id),
-        RestoredInto::File(file) => (format!("file {file}"), None),
+    let into = match record.into {
+        RestoredInto::Table { name, .. } => name,
+        RestoredInto::File(file) => format!("file {file}"),
     };
     let source = match record.database {
         None => record.source_name,
@@ -58,14 +55,11 @@ fn cells(record: RestoreRecord) -> Vec<Cell> {
         Cell::text(Some(source)),
         Cell::Seq(record.target.seq),
         Cell::text(Some(into)),
-        id.map_or(Cell::Empty, |id| Cell::Count(id.0)),
         Cell::Count(actual.rows),
         Cell::Duration(actual.micros),
         Cell::Duration(estimate.micros),
         Cell::Bytes(actual.bytes),
         Cell::Bytes(estimate.bytes),
-        Cell::Count(actual.requests),
-        Cell::Count(estimate.requests),
         Cell::text(Some(cost.to_string())),
         Cell::text(record.by),
         Cell::text(record.reason),

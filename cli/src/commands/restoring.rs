@@ -5,7 +5,7 @@ use std::path::Path;
 
 use foldback::{
     Commit, Costs, Database, Error as EngineError, RestoreOptions, RestorePlan, RestoreProtection,
-    RestoreSource, Restored, Target,
+    RestoreSource, Restored, Row, Target,
 };
 
 use super::export::{Destination, check_is_free, write_rows};
@@ -83,13 +83,17 @@ pub(super) fn restore_to_file(
     let options = options(&asked.manner, source);
     let destination = Destination { file: Some(file), base64: asked.base64 };
     let name = file.display().to_string();
+    let mut count = 0;
     watched(plan.bucket_bytes(), |watch| match &session.door {
         Door::Database(database) => {
             database.restore_to_file((&plan, &name), &options, watch, |rows| {
-                write_rows(rows, &destination, format)
+                write_rows(rows.inspect(|_| count += 1), &destination, format)
             })
         }
-        Door::Bucket(_) => write_unlogged(source, &plan, &options, (&destination, format), watch),
+        Door::Bucket(_) => {
+            let rows = unlogged_rows(source, &plan, &options, watch)?;
+            write_rows(rows.inspect(|_| count += 1), &destination, format)
+        }
     })?;
     let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     session.screen.record(&[
@@ -98,6 +102,7 @@ pub(super) fn restore_to_file(
         ("file", Cell::text(Some(name))),
         ("restored_to_seq", Cell::Seq(plan.target.seq)),
         ("restored_to", Cell::Instant(plan.target.timestamp)),
+        ("rows", Cell::Count(count)),
         ("took_micros", Cell::Duration(micros)),
     ])
 }
@@ -184,27 +189,26 @@ fn check(door: &Door, tables: &[(&RestorePlan, &str)], options: &RestoreOptions<
     Ok(())
 }
 
-/// Writes the rows of a plan where there is no log to write.
-fn write_unlogged(
-    source: &Door,
-    plan: &RestorePlan,
-    options: &RestoreOptions<'_>,
-    (destination, format): (&Destination<'_>, ExportFormat),
-    watch: &mut dyn FnMut(foldback::Progress) -> ControlFlow<()>,
-) -> Result<()> {
+/// The rows of a plan where there is no log to write.
+fn unlogged_rows<'a>(
+    source: &'a Door,
+    plan: &'a RestorePlan,
+    options: &'a RestoreOptions<'_>,
+    watch: &'a mut dyn FnMut(foldback::Progress) -> ControlFlow<()>,
+) -> Result<impl Iterator<Item = foldback::Result<Row>> + 'a> {
     options.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&plan.selection))?;
     let mut progress = foldback::Progress::default();
-    let rows = source.plan_rows(plan)?.map(|row| {
+    Ok(source.plan_rows(plan)?.map(move |row| {
         let (key, value) = row?;
         progress.rows += 1;
-        match watch(progress) {
-            ControlFlow::Continue(()) => {}
-            ControlFlow::Break(()) => return Err(EngineError::Cancelled),
+        if watch(progress).is_break() {
+            return Err(EngineError::Cancelled);
         }
-        let key = options.rewrite.as_ref().map_or(Ok(key.clone()), |it| it.apply(&key))?;
-        Ok((key, value))
-    });
-    write_rows(rows, destination, format)
+        match &options.rewrite {
+            Some(rewrite) => Ok((rewrite.apply(&key)?, value)),
+            None => Ok((key, value)),
+        }
+    }))
 }
 
 /// What the history is read from: the database that is open, or the bucket that is named.
@@ -343,8 +347,9 @@ pub(super) fn say_unprotected(
     if options.protection != RestoreProtection::Unprotected {
         return Ok(());
     }
-    let commands: Vec<_> = names.iter().map(|name| format!("foldback protect {name}")).collect();
-    session
-        .screen
-        .note(&format!("not protected: {} keeps history from then on", commands.join("; ")))
+    let commands: Vec<_> = names.iter().map(|name| format!("`foldback protect {name}`")).collect();
+    session.screen.note(&format!(
+        "not protected: no instant of what comes now can be restored; {} changes that",
+        commands.join(", ")
+    ))
 }

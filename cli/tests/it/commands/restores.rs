@@ -166,6 +166,7 @@ fn a_table_called_list_is_restored_too() {
     place.db(&["restore", "list", "copy", "--latest"]).done();
     assert_eq!(place.db(&["get", "copy", "k"]).done().text(), "v\n");
     place.db(&["restore", "list", "--latest"]).refused(2, &["what the new table is named"]);
+    place.db(&["restore", "list", "--reason", "x"]).refused(2, &["what the new table is named"]);
     assert_eq!(place.db_json(&["restore", "list"]).done().records().len(), 1);
 }
 
