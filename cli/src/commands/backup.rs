@@ -1,4 +1,4 @@
-//! `backup create | list | describe | delete | restore | export` of backups in the database.
+//! `backup create | copy | list | describe | delete | restore | export` of backups in the database.
 
 use foldback::{BackupRecord, RestorePlan, Restored, Selection};
 
@@ -14,6 +14,7 @@ use crate::output::progress::{Progress, ProgressUnit};
 pub(super) fn run(session: &mut Session, command: &BackupCommand) -> Result<()> {
     match command {
         BackupCommand::Create(create) => self::create(session, create),
+        BackupCommand::Copy { name, to } => backup_detached::copy(session, name, to),
         BackupCommand::Delete { name, .. } => delete(session, name),
         BackupCommand::Restore { name, target_name, prefix, place } => {
             let (names, selection) = ((name.as_str(), target_name.as_str()), selection(prefix));

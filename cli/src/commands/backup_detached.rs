@@ -38,23 +38,37 @@ pub(super) fn run(
     screen.flush()
 }
 
-/// Copies a state of a table, or a backup of this database, into the bucket at `url`.
+/// Copies a state of a table into the bucket at `url`.
 pub(super) fn create(
     session: &mut Session,
     url: &str,
     create: &BackupCreateArgs,
     target: Target,
 ) -> Result<()> {
+    let plan = session.database.plan(create.table.table(), target, &Selection::all())?;
+    detach(session, &plan, (url, &create.name), create.reason.as_deref())
+}
+
+/// Copies a backup of this database into the bucket at `url`.
+pub(super) fn copy(session: &mut Session, name: &str, url: &str) -> Result<()> {
+    let plan = session.database.plan_backup(name, &Selection::all())?;
+    let reason = session.database.backup(name)?.reason;
+    detach(session, &plan, (url, name), reason.as_deref())
+}
+
+fn detach(
+    session: &mut Session,
+    plan: &RestorePlan,
+    (url, name): (&str, &str),
+    reason: Option<&str>,
+) -> Result<()> {
     let bucket = open_backups(&session.settings, url, true)?;
-    let database = &session.database;
-    let plan = database.plan(create.table.table(), target, &Selection::all())?;
     let bar = Progress::begin("copying rows", None, ProgressUnit::Items);
     let watch = &mut |progress: foldback::Progress| {
         bar.set(progress.rows);
         ControlFlow::Continue(())
     };
-    let to = (&bucket, create.name.as_str());
-    let made = database.detach_backup(&plan, to, create.reason.as_deref(), watch)?;
+    let made = session.database.detach_backup(plan, (&bucket, name), reason, watch)?;
     drop(bar);
     show(&mut session.screen, &made)
 }
@@ -68,7 +82,7 @@ pub(super) fn restore(
 ) -> Result<()> {
     let bucket = open_backups(&session.settings, url, false)?;
     let backup = bucket.backup(name)?;
-    let plan: RestorePlan = backup.plan(selection)?;
+    let plan = backup.plan(selection)?;
     let bar = Progress::begin("restoring rows", None, ProgressUnit::Items);
     let watch = &mut |progress: foldback::Progress| bar.set(progress.rows);
     let restored = session.database.restore_detached(&backup, &plan, target_name, watch)?;
