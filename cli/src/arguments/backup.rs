@@ -10,6 +10,14 @@ use crate::instant::{INSTANT_HELP, InstantArg, parse_seq_arg};
 pub(crate) enum BackupCommand {
     /// Keep a state of a table under a name until the backup is deleted; nothing is copied.
     Create(BackupCreateArgs),
+    /// Copy a backup of this database into a bucket of its own, under the same name.
+    Copy {
+        /// The backup.
+        name: String,
+        /// The bucket, which is no database's.
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
     /// List the backups.
     List {
         #[command(flatten)]
@@ -57,7 +65,7 @@ impl BackupCommand {
             | Self::Describe { place, .. }
             | Self::Delete { place, .. }
             | Self::Export { place, .. } => place.from.as_deref(),
-            Self::Create(_) | Self::Restore { .. } => None,
+            Self::Create(_) | Self::Copy { .. } | Self::Restore { .. } => None,
         }
     }
 }

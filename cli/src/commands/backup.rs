@@ -1,4 +1,4 @@
-//! `backup create | list | describe | delete | restore | export` of backups in the database.
+//! `backup create | copy | list | describe | delete | restore | export` of backups in the database.
 
 use foldback::{BackupRecord, RestorePlan, RestoreSource};
 
@@ -17,6 +17,7 @@ use crate::session::open_backups;
 pub(super) fn run(session: &mut Session, command: &BackupCommand) -> Result<()> {
     match command {
         BackupCommand::Create(create) => self::create(session, create),
+        BackupCommand::Copy { name, to } => backup_detached::copy(session, name, to),
         BackupCommand::Delete { name, .. } => delete(session, name),
         BackupCommand::Restore { name, target_name, manner } => {
             restore(session, (name, target_name), manner)
@@ -142,7 +143,7 @@ fn run_plan(
         session.screen.record(&fields)?;
         return session.screen.note(DRY_RUN_NOTE);
     }
-    let restored = watched(plan.bucket_bytes(), |watch| {
+    let restored = watched("restoring", plan.bucket_bytes(), |watch| {
         Ok(session.database.restore_with(plan, target_name, &options, watch)?)
     })?;
     session.screen.record(&restored_fields(plan, target_name, &restored))?;

@@ -1,15 +1,13 @@
 //! `backup …` with `--to` or `--from`: backups that lie in a bucket of their own.
 
-use std::ops::ControlFlow;
+use foldback::{BackupBucket, DetachedBackup, RestorePlan, Selection, Target};
 
-use foldback::{BackupBucket, DetachedBackup, Selection, Target};
-
+use super::restoring::watched;
 use super::{Screen, Session, export, screen};
 use crate::arguments::{BackupCommand, BackupCreateArgs, Format};
 use crate::config::Settings;
 use crate::error::Result;
 use crate::output::Cell;
-use crate::output::progress::{Progress, ProgressUnit};
 use crate::session::open_backups;
 
 /// Runs a command that such a bucket alone is enough for.
@@ -37,24 +35,34 @@ pub(super) fn run(
     screen.flush()
 }
 
-/// Copies a state of a table, or a backup of this database, into the bucket at `url`.
+/// Copies a state of a table into the bucket at `url`.
 pub(super) fn create(
     session: &mut Session,
     url: &str,
     create: &BackupCreateArgs,
     target: Target,
 ) -> Result<()> {
+    let plan = session.database.plan(create.table.table(), target, &Selection::all())?;
+    detach(session, &plan, (url, &create.name), create.reason.as_deref())
+}
+
+/// Copies a backup of this database into the bucket at `url`.
+pub(super) fn copy(session: &mut Session, name: &str, url: &str) -> Result<()> {
+    let plan = session.database.plan_backup(name, &Selection::all())?;
+    let reason = session.database.backup(name)?.reason;
+    detach(session, &plan, (url, name), reason.as_deref())
+}
+
+fn detach(
+    session: &mut Session,
+    plan: &RestorePlan,
+    (url, name): (&str, &str),
+    reason: Option<&str>,
+) -> Result<()> {
     let bucket = open_backups(&session.settings, url, true)?;
-    let database = &session.database;
-    let plan = database.plan(create.table.table(), target, &Selection::all())?;
-    let bar = Progress::begin("copying rows", None, ProgressUnit::Items);
-    let watch = &mut |progress: foldback::Progress| {
-        bar.set(progress.rows);
-        ControlFlow::Continue(())
-    };
-    let to = (&bucket, create.name.as_str());
-    let made = database.detach_backup(&plan, to, create.reason.as_deref(), watch)?;
-    drop(bar);
+    let made = watched("copying", plan.bucket_bytes(), |watch| {
+        Ok(session.database.detach_backup(plan, (&bucket, name), reason, watch)?)
+    })?;
     show(&mut session.screen, &made)
 }
 

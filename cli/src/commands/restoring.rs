@@ -37,7 +37,7 @@ pub(super) fn restore(session: &mut Session, asked: &RestoreArgs) -> Result<()> 
     let target = target_of(&source, &asked.target)?;
     let plan = source.plan(table, target, &asked.manner.keys.selection()?)?;
     let options = options(&asked.manner, &source);
-    let restored = watched(plan.bucket_bytes(), |watch| {
+    let restored = watched("restoring", plan.bucket_bytes(), |watch| {
         Ok(session.database.restore_with(&plan, new_name, &options, watch)?)
     })?;
     let mut fields = restored_fields(&plan, new_name, &restored);
@@ -55,8 +55,9 @@ pub(super) fn restore_group(session: &mut Session, asked: &RestoreGroupArgs) -> 
     let names: Vec<_> = pairs.iter().map(|(_, new_name)| new_name.as_str()).collect();
     let tables: Vec<_> = plans.iter().zip(names.iter().copied()).collect();
     let bytes = plans.iter().map(RestorePlan::bucket_bytes).sum();
-    let restored =
-        watched(bytes, |watch| Ok(session.database.restore_group(&tables, &options, watch)?))?;
+    let restored = watched("restoring", bytes, |watch| {
+        Ok(session.database.restore_group(&tables, &options, watch)?)
+    })?;
     let mut list = session.screen.list(RESTORED_NAMES);
     for ((plan, new_name), restored) in tables.iter().zip(&restored) {
         let fields = restored_fields(plan, new_name, restored);
@@ -84,7 +85,7 @@ pub(super) fn restore_to_file(
     let destination = Destination { file: Some(file), base64: asked.base64 };
     let name = file.display().to_string();
     let mut count = 0;
-    watched(plan.bucket_bytes(), |watch| match &session.door {
+    watched("restoring", plan.bucket_bytes(), |watch| match &session.door {
         Door::Database(database) => {
             database.restore_to_file((&plan, &name), &options, watch, |rows| {
                 write_rows(rows.inspect(|_| count += 1), &destination, format)
@@ -256,22 +257,24 @@ fn user_at_host() -> Option<String> {
     }
 }
 
-/// Runs a restore with a bar that shows how far it is; Ctrl-C cancels it.
+/// Runs a restore, or what copies as one does, with a bar that shows how far it is; Ctrl-C cancels
+/// it.
 pub(super) fn watched<T>(
+    doing: &'static str,
     plan_bytes: u64,
     run: impl FnOnce(&mut dyn FnMut(foldback::Progress) -> ControlFlow<()>) -> Result<T>,
 ) -> Result<T> {
     let interrupt = Interrupt::listen()?;
     let bar = match plan_bytes {
-        0 => Progress::begin("restoring rows", None, ProgressUnit::Items),
-        bytes => Progress::begin("restoring", Some(bytes), ProgressUnit::Bytes),
+        0 => Progress::begin(doing, None, ProgressUnit::Items),
+        bytes => Progress::begin(doing, Some(bytes), ProgressUnit::Bytes),
     };
     run(&mut |progress| {
         match plan_bytes {
             0 => bar.set(progress.rows),
             _ => {
                 bar.set(progress.read_bytes);
-                bar.tell(format!("restoring, {} rows", human_count(progress.rows)));
+                bar.tell(format!("{doing}, {} rows", human_count(progress.rows)));
             }
         }
         match interrupt.is_pressed() {

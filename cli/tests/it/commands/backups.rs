@@ -67,6 +67,13 @@ fn a_copy_in_a_bucket_of_its_own_needs_nothing_else() {
     let made = place.db_json(&create).done().record();
     assert_eq!((&made["rows"], &made["table"]), (&1.into(), &"main".into()));
     place.db(&create).refused(3, &["backup \"copy\" exists already"]);
+    place.db(&["backup", "create", "kept", "main", "--reason", "why"]).done();
+    let copied = place.db_json(&["backup", "copy", "kept", "--to", &safe]).done().record();
+    assert_eq!((&copied["name"], &copied["reason"]), (&"kept".into(), &"why".into()));
+    let unmade = format!("file://{}", place.path("unmade").display());
+    place.db(&["backup", "copy", "no", "--to", &unmade]).refused(3, &["no backup \"no\""]);
+    assert!(!place.path("unmade").exists());
+    place.foldback(&["backup", "delete", "kept", "--from", &safe]).done();
     std::fs::remove_dir_all(place.path("db")).expect("it is there");
 
     let listed = place.foldback(&["backup", "list", "--from", &safe]).done();
