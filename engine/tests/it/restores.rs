@@ -44,11 +44,11 @@ impl Place {
         let numbers: Vec<u32> = (0..rows).collect();
         for part in numbers.chunks(2_000) {
             let mut batch = WriteBatch::new();
-            for number in part {
-                for (id, kind) in ids.iter().zip(["order", "line"]) {
-                    batch.put(*id, format!("{kind}/{number:06}"), format!("{value} {number}"));
-                }
-            }
+            let mut put = |id, kind: &str, number: &u32| {
+                batch.put(id, format!("{kind}/{number:06}"), format!("{value} {number}"));
+            };
+            part.iter().for_each(|number| put(ids[0], "order", number));
+            part.iter().for_each(|number| put(ids[1], "line", number));
             self.database.write(batch, WriteOptions::default()).wait().expect("it commits");
         }
     }
