@@ -272,11 +272,6 @@ impl Command {
                 | Self::Status
         )
     }
-
-    /// Whether it tends what is in a bucket, for which the bucket alone is enough.
-    pub(crate) fn tends_bucket(&self) -> bool {
-        matches!(self, Self::Compact { .. } | Self::Expire { .. })
-    }
 }
 
 /// Which rows to print.

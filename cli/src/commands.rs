@@ -54,89 +54,59 @@ struct HistorySession {
 /// Runs the command that the arguments name.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let asked = arguments.format;
-    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let settings =
+        || Settings::load(&arguments.settings, |name: &str| std::env::var_os(name).is_some());
     match arguments.command {
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "foldback", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
         }
-        Command::Demo(demo) => demo::run(&demo, screen(asked)?),
-        Command::Bench(bench) => {
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            bench::run(bench, &settings, screen(asked)?)
-        }
-        Command::Recover => {
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            standing::recover(&settings, screen(asked)?)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Verify(verify) => {
+        Command::Demo(demo) => return demo::run(&demo, screen(asked)?),
+        Command::Bench(bench) => return bench::run(bench, &settings()?, screen(asked)?),
+        Command::Recover => standing::recover(&settings()?, screen(asked)?)?,
+        Command::Verify(verify) => verify::run(&settings()?, &verify, &mut screen(asked)?)?,
+        Command::Drill(drill) => drill::run(&settings()?, &drill, &mut screen(asked)?)?,
+        Command::Compact { every } => {
             let mut screen = screen(asked)?;
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            verify::run(&settings, &verify, &mut screen)?;
-            Ok(ExitCode::SUCCESS)
+            upkeep::compact(&settings()?, every, &mut screen)?;
+            screen.flush()?;
         }
-        Command::Drill(drill) => {
+        Command::Expire { confirm } => {
             let mut screen = screen(asked)?;
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            drill::run(&settings, &drill, &mut screen)?;
-            Ok(ExitCode::SUCCESS)
+            upkeep::expire(&settings()?, confirm, &mut screen)?;
+            screen.flush()?;
         }
         Command::Export(export) => {
             let export_format = Format::of_export(asked)?;
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            export::run(&session::open_door(&settings)?, &export, export_format)?;
-            Ok(ExitCode::SUCCESS)
+            export::run(&session::open_door(&settings()?)?, &export, export_format)?;
         }
         Command::Restore(restore) if restore.to_file.is_some() && !restore.manner.dry_run => {
-            let settings = Settings::load(&arguments.settings, is_set)?;
             let export_format = restoring::file_format(&restore, asked)?;
-            let mut session = open_history(settings, screen(None)?)?;
+            let mut session = open_history(settings()?, screen(None)?)?;
             restoring::restore_to_file(&mut session, &restore, export_format)?;
             session.screen.flush()?;
-            Ok(ExitCode::SUCCESS)
         }
         Command::Backup(backup) if backup.detached_alone().is_some() => {
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            backup_detached::run(&settings, &backup, asked)?;
-            Ok(ExitCode::SUCCESS)
+            backup_detached::run(&settings()?, &backup, asked)?;
         }
         Command::Backup(BackupCommand::Export { name, file, .. }) => {
             let export_format = Format::of_export(asked)?;
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            backup::export(&session::open_door(&settings)?, &name, &file, export_format)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        command if command.tends_bucket() => {
-            let mut screen = screen(asked)?;
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            match command {
-                Command::Expire { confirm } => upkeep::expire(&settings, confirm, &mut screen)?,
-                Command::Compact { every } => upkeep::compact(&settings, every, &mut screen)?,
-                other => unreachable!("{other:?} tends no bucket"),
-            }
-            screen.flush()?;
-            Ok(ExitCode::SUCCESS)
+            backup::export(&session::open_door(&settings()?)?, &name, &file, export_format)?;
         }
         command if command.reads_history() => {
-            let screen = screen(asked)?;
-            let settings = Settings::load(&arguments.settings, is_set)?;
-            let mut session = open_history(settings, screen)?;
+            let mut session = open_history(settings()?, screen(asked)?)?;
             run_on_history(&mut session, command)?;
             session.screen.flush()?;
-            Ok(ExitCode::SUCCESS)
         }
         command => {
-            let screen = screen(asked)?;
-            let settings = Settings::load(&arguments.settings, is_set)?;
+            let (settings, screen) = (settings()?, screen(asked)?);
             let database = session::open(&settings, command.makes_database())?;
             let mut session = Session { database, settings, screen };
             run_open(&mut session, command)?;
             session.screen.flush()?;
-            Ok(ExitCode::SUCCESS)
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a command on an open database.
