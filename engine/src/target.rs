@@ -68,7 +68,9 @@ impl Window {
 /// the files of `manifest` keep the promise.
 ///
 /// A window begins where history does, which is at or before the horizon: what its retention would
-/// let go and nothing has taken yet can be restored too.
+/// let go and nothing has taken yet can be restored too. One that ended with the timestamp that it
+/// began with has that one instant: its commits are restored by their numbers, as the instant takes
+/// later commits too.
 pub(crate) fn windows(
     record: &TableRecord,
     manifest: &Manifest,
@@ -83,9 +85,8 @@ pub(crate) fn windows(
             None => (now.max(tip.timestamp), tip.seq),
         };
         let (earliest, open) = (first.timestamp, interval.last.is_none());
-        if open || earliest <= latest {
-            windows.push(Window { earliest, latest, first: first.seq, last, open });
-        }
+        let latest = latest.max(earliest);
+        windows.push(Window { earliest, latest, first: first.seq, last, open });
     }
     windows
 }

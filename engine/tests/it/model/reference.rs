@@ -285,6 +285,7 @@ impl Model {
             assert!(interval.first.timestamp <= window.earliest, "{window:?}");
             let (latest, last) = self.end_of(interval);
             let open = interval.last.is_none();
+            let latest = latest.max(window.earliest);
             assert_eq!((window.latest, window.last, window.open), (latest, last, open));
             let is_it = |promise: &Window| promise.last == window.last;
             if let Some(promise) = promised.next_if(is_it) {
@@ -307,7 +308,8 @@ impl Model {
         for interval in table.intervals.iter().filter(|interval| !interval.discarded) {
             let (latest, last) = self.end_of(interval);
             let earliest = interval.first.timestamp.max(interval.given_up);
-            // A window that ended before it had lasted a microsecond holds no instant.
+            // One that ended within the microsecond in which it began has that instant.
+            let latest = latest.max(interval.first.timestamp);
             if interval.last.is_none() || earliest <= latest {
                 let (first, open) = (interval.first.seq, interval.last.is_none());
                 windows.push(Window { earliest, latest, first, last, open });

@@ -169,3 +169,27 @@ fn case_13_disable_then_re_enable() {
     place.check_outside("orders", Target::At(before.timestamp));
     place.check("orders", Target::At(after.timestamp), &[("a", "3")]);
 }
+
+/// While a clock that went back is waited for, every commit carries one timestamp.
+#[test]
+fn case_19_a_life_within_one_instant_is_restored_by_number() {
+    let place = Place::new();
+    let table = place.database.create_table("orders").expect("the name is free");
+    place.database.protect("orders", Retention::Forever).expect("it is not protected");
+    let put = table.put("a", "1").wait().expect("it commits");
+    let dropped = place.database.drop_table("orders").expect("it is live");
+    assert_eq!(put.timestamp, dropped.timestamp);
+    for _ in ["in the log", "in the bucket"] {
+        let windows = place.database.windows(table.id()).expect("it was protected");
+        assert_eq!((windows.len(), windows[0].last), (1, put.seq));
+        assert_eq!((windows[0].earliest, windows[0].latest), (put.timestamp, put.timestamp));
+        place.check(table.id(), Target::Seq(put.seq), &[("a", "1")]);
+        place.check(table.id(), Target::Latest, &[("a", "1")]);
+        // The instant takes the drop, too.
+        place.check_outside(table.id(), Target::At(put.timestamp));
+        place.tidy();
+    }
+    place.database.undrop_table("orders", None, &mut |_| {}).expect("its last state is kept");
+    let back = place.database.table("orders").expect("it is back");
+    assert_eq!(back.get(b"a").expect("it can be read").as_deref(), Some(b"1".as_slice()));
+}
