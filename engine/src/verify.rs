@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::examination::Examination;
 use crate::{Database, Result};
 
+mod backups;
 mod file_check;
 mod hurt;
 mod listing;
@@ -49,7 +50,8 @@ pub enum VerifyLevel {
     Checksum,
     /// Each can be decoded, and holds what the manifest says.
     Decode,
-    /// The deltas leave no commit out, and the ends of every window can be folded.
+    /// The deltas leave no commit out, and the ends of every window, and every backup, can be
+    /// folded.
     Replay,
 }
 
@@ -125,6 +127,8 @@ pub struct VerifyFinding {
     /// What can't be restored because of it. Of a file that is damaged in part only, states may be
     /// among it that do without that part.
     pub hurts: Vec<Hurt>,
+    /// The backups that can't be restored because of it.
+    pub backups: Vec<String>,
 }
 
 /// What a verification came to.

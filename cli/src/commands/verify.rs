@@ -91,6 +91,7 @@ fn list_findings(findings: &[VerifyFinding], screen: &mut Screen) -> Result<()> 
         "lost_until",
         "first_seq",
         "until_seq",
+        "backups",
     ];
     let mut list = screen.list(names);
     for finding in findings {
@@ -110,6 +111,7 @@ fn list_findings(findings: &[VerifyFinding], screen: &mut Screen) -> Result<()> 
                 until.map_or(Cell::Empty, |until| Cell::Instant(until.timestamp)),
                 hurt.map_or(Cell::Empty, |hurt| Cell::Seq(hurt.first.seq)),
                 until.map_or(Cell::Empty, |until| Cell::Seq(until.seq)),
+                Cell::text(Some(finding.backups.join(" ")).filter(|names| !names.is_empty())),
             ])?;
         }
     }
@@ -160,10 +162,11 @@ fn tell_findings(findings: &[VerifyFinding]) -> Result<()> {
     for finding in findings {
         let object = finding.object.as_deref().unwrap_or("the history");
         let at = finding.offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default();
-        let hurts: Vec<_> = finding.hurts.iter().map(ToString::to_string).collect();
+        let backups = finding.backups.iter().map(|name| format!("backup {name:?}"));
+        let hurts: Vec<_> = finding.hurts.iter().map(ToString::to_string).chain(backups).collect();
         let hurts = match (hurts.as_slice(), &finding.object) {
             ([], None) => String::new(),
-            ([], Some(_)) => "; no table needs it to be restored".to_owned(),
+            ([], Some(_)) => "; no table and no backup needs it to be restored".to_owned(),
             _ => format!("; not restorable: {}", hurts.join("; ")),
         };
         let text = format!("foldback: {object}{at}: {}{hurts}\n", finding.reason);

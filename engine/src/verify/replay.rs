@@ -12,8 +12,9 @@ use foldback_log_tier::{Commit, KeyRange, Seq};
 use super::hurt::{Hurt, SealedWindow, sealed_windows};
 use super::reading::{Counted, FileReading};
 use crate::examination::{Damage, damage};
+use crate::past::Past;
 use crate::restore::PlanRows;
-use crate::{Result, Selection, TableRecord};
+use crate::{RestorePlan, Result, Selection, TableRecord};
 
 /// Rows between two looks at what was read.
 const ROWS_PER_LOOK: u64 = 1_024;
@@ -145,19 +146,25 @@ pub(super) struct Ending {
     commit: Option<Commit>,
 }
 
-/// Folds one state to its end: what is damaged of it, if anything is.
+impl Ending {
+    /// What its state is folded from.
+    pub(super) fn plan(self, past: &Past<'_>, record: &TableRecord) -> Result<RestorePlan> {
+        let commit = past.commit_at(self.seq, self.commit)?;
+        past.plan_at(record, commit, &Selection::all())
+    }
+}
+
+/// Folds a state to its end: what is damaged of it, if anything is.
 pub(super) fn fold_state(
     reading: &mut FileReading<'_>,
     manifest: &Arc<Manifest>,
-    (record, ending): (&TableRecord, Ending),
+    plan: impl Fn(&Past<'_>) -> Result<RestorePlan>,
 ) -> Result<Option<Damage>> {
     let examined = reading.examined;
     let mut counted = Counted::new(examined);
     let past = examined.past(manifest, false);
-    let rows = past.commit_at(ending.seq, ending.commit).and_then(|commit| {
-        let plan = past.plan_at(record, commit, &Selection::all())?;
-        PlanRows::start(Cow::Owned(plan), examined.places(false))
-    });
+    let rows =
+        plan(&past).and_then(|plan| PlanRows::start(Cow::Owned(plan), examined.places(false)));
     let rows = match rows {
         Ok(rows) => rows,
         Err(error) => return damage(error).map(Some),

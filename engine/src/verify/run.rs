@@ -8,6 +8,7 @@ use std::time::Instant;
 use foldback_log_tier::Timestamp;
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 
+use super::backups::KeptStates;
 use super::file_check::check_file;
 use super::hurt::{Hurt, hurt_by, record_of_catalog};
 use super::listing;
@@ -18,8 +19,8 @@ use super::{
     LevelReport, Verifier, VerifyFinding, VerifyLevel, VerifyOptions, VerifyProgress, VerifyReport,
 };
 use crate::examination::{Damage, Examination, damage};
-use crate::past::MOMENTS_MAX;
-use crate::{Result, TableRecord, steady_now};
+use crate::past::{MOMENTS_MAX, Past};
+use crate::{BackupRecord, Result, TableRecord, steady_now};
 
 /// A verification that is going on.
 struct Run<'a> {
@@ -30,6 +31,7 @@ struct Run<'a> {
     today: Timestamp,
     /// Every table that ever was, and the catalog.
     records: Vec<TableRecord>,
+    kept: KeptStates,
     /// Why the catalog can't be folded, if it can't.
     catalog_damage: Option<Damage>,
     manifest: Arc<Manifest>,
@@ -73,8 +75,12 @@ impl<'a> Run<'a> {
             None => examined.catalog()?,
         };
         let (mut records, mut catalog_damage) = (vec![record_of_catalog()], None);
+        let mut kept = KeptStates::default();
         match catalog {
-            Ok(catalog) => records.extend(catalog.all().cloned()),
+            Ok(catalog) => {
+                records.extend(catalog.all().cloned());
+                kept = KeptStates::new(catalog);
+            }
             Err(error) => catalog_damage = Some(damage(error)?),
         }
         let report = VerifyReport {
@@ -98,6 +104,7 @@ impl<'a> Run<'a> {
             notes,
             today,
             records,
+            kept,
             catalog_damage,
             manifest,
             seen,
@@ -228,7 +235,7 @@ impl<'a> Run<'a> {
         }
         for hole in holes(&self.manifest, &self.records) {
             let wrong = hole.damage();
-            self.push(VerifyLevel::Replay, wrong, hole.hurts);
+            self.push(VerifyLevel::Replay, wrong, (hole.hurts, Vec::new()));
         }
         self.reading.begin(VerifyLevel::Replay, None)?;
         for record in self.records.clone() {
@@ -236,6 +243,7 @@ impl<'a> Run<'a> {
                 self.replay_table(&record)?;
             }
         }
+        self.replay_backups()?;
         self.stop(&[VerifyLevel::Replay], began);
         Ok(())
     }
@@ -254,6 +262,46 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Folds the state of every backup.
+    fn replay_backups(&mut self) -> Result<()> {
+        let of_today = |it: &&BackupRecord| self.is_of_today(&format!("backup {}", it.name));
+        let backups: Vec<_> = self.kept.backups().filter(of_today).cloned().collect();
+        for backup in &backups {
+            let before = self.reading.bytes();
+            let Some(wrong) = self.fold_backup(backup)? else {
+                let read = self.reading.bytes() - before;
+                self.note_level(VerifyLevel::Replay, (1, read));
+                continue;
+            };
+            if !self.is_deleted(backup)? && (wrong.object.is_none() || !self.is_known(&wrong)) {
+                self.push(VerifyLevel::Replay, wrong, (Vec::new(), vec![backup.name.clone()]));
+            }
+        }
+        Ok(())
+    }
+
+    fn fold_backup(&mut self, backup: &BackupRecord) -> Result<Option<Damage>> {
+        let mut moments_left = MOMENTS_MAX;
+        loop {
+            let manifest = Arc::clone(&self.manifest);
+            let plan = |_: &Past<'_>| self.kept.plan(&manifest, backup);
+            let wrong = fold_state(&mut self.reading, &manifest, plan)?;
+            let Some(wrong) = wrong else { return Ok(None) };
+            let newest = self.examined.newest()?;
+            moments_left -= 1;
+            if moments_left == 0 || newest.number == manifest.number {
+                return Ok(Some(wrong));
+            }
+            self.manifest = newest;
+        }
+    }
+
+    /// Whether a backup was deleted meanwhile, so that nothing of it needs to be there.
+    fn is_deleted(&self, backup: &BackupRecord) -> Result<bool> {
+        let (_, catalog) = self.examined.catalog()?;
+        Ok(catalog.is_ok_and(|catalog| catalog.backup_by_commit(backup.created.seq).is_err()))
+    }
+
     /// Folds one end of a table's windows, on a newer manifest where a file was replaced meanwhile.
     fn fold_ending(&mut self, record: &TableRecord, at: usize) -> Result<Option<Damage>> {
         let mut moments_left = MOMENTS_MAX;
@@ -261,7 +309,8 @@ impl<'a> Run<'a> {
             let manifest = Arc::clone(&self.manifest);
             // Its windows can have moved on meanwhile.
             let Some(ending) = ends(&manifest, record).get(at).copied() else { return Ok(None) };
-            let wrong = fold_state(&mut self.reading, &manifest, (record, ending))?;
+            let plan = |past: &Past<'_>| ending.plan(past, record);
+            let wrong = fold_state(&mut self.reading, &manifest, plan)?;
             let Some(wrong) = wrong else { return Ok(None) };
             let newest = self.examined.newest()?;
             moments_left -= 1;
@@ -287,13 +336,20 @@ impl<'a> Run<'a> {
         let of_file = |file: &&HistoryEntry| Some(&file.name) == wrong.object.as_ref();
         let file = newest.files.iter().find(of_file);
         let hurts = file.map(|file| hurt_by(&newest, &self.records, file)).unwrap_or_default();
-        self.push(level, wrong, hurts);
+        let backups = file.map(|file| self.kept.hurt_by(&newest, &file.name)).unwrap_or_default();
+        self.push(level, wrong, (hurts, backups));
         Ok(())
     }
 
-    fn push(&mut self, level: VerifyLevel, wrong: Damage, hurts: Vec<Hurt>) {
+    fn push(
+        &mut self,
+        level: VerifyLevel,
+        wrong: Damage,
+        (hurts, backups): (Vec<Hurt>, Vec<String>),
+    ) {
         let Damage { object, offset, reason } = wrong;
-        self.report.findings.push(VerifyFinding { level, object, offset, reason, hurts });
+        let finding = VerifyFinding { level, object, offset, reason, hurts, backups };
+        self.report.findings.push(finding);
         if let Some(of_level) = self.level(level) {
             of_level.findings += 1;
         }

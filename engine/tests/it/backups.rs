@@ -1,5 +1,6 @@
 //! Backups: states that are kept by name.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
     BucketReader, Clock, Commit, Config, Database, Error, ManualClock, Policy, Retention,
-    Selection, Table, Target, Timestamp,
+    Selection, Table, Target, Timestamp, VerifyLevel, VerifyOptions, VerifyProgress,
 };
 use tempfile::TempDir;
 
@@ -274,4 +275,33 @@ fn a_discarded_history_leaves_its_backups() {
     assert_eq!(place.kept("kept"), state(&[("key/1", "one")]));
     let windows = place.database.windows("orders").expect("it was protected");
     assert!(windows.is_empty(), "{windows:?}");
+}
+
+/// What only a backup needs is verified like what a window needs, and its loss is told by name.
+#[test]
+fn a_file_that_only_a_backup_needs_is_verified() {
+    let place = Place::new();
+    let orders = place.table("orders", Retention::Secs(60));
+    place.put(&orders, "key/1", "one");
+    place.backup("before", "orders", Target::Latest);
+    place.live_on(&orders);
+    let options =
+        VerifyOptions { level: VerifyLevel::Replay, share: None, bytes_per_sec: None, notes: None };
+    let verify = || {
+        let mut watch = |_: VerifyProgress| ControlFlow::Continue(());
+        place.database.verifier().run(&options, &mut watch).expect("the bucket can be read")
+    };
+    assert_eq!(verify().findings, []);
+    let plan = place.database.plan_backup("before", &Selection::all()).expect("it is kept");
+    let file = plan.files().next().expect("it is in the bucket").file.name.clone();
+    let path = place.database.location(&file);
+    std::fs::rename(&path, format!("{path}.away")).expect("it is there");
+    let report = verify();
+    let told: Vec<_> =
+        report.findings.iter().filter(|it| it.object.as_ref() == Some(&file)).collect();
+    let [finding] = told[..] else { panic!("{:?}", report.findings) };
+    assert_eq!(finding.backups, ["before"]);
+    assert!(finding.hurts.iter().all(|hurt| hurt.name != "orders"), "{finding:?}");
+    std::fs::rename(format!("{path}.away"), &path).expect("it is there");
+    assert_eq!(verify().findings, []);
 }
