@@ -5,17 +5,27 @@
 
 mod asof;
 mod compact;
+mod fingerprint;
 mod growth;
 mod random;
+mod restore;
 mod storage;
+mod usage;
+mod w1;
 mod workload;
 mod zipfian;
 
 pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
 pub use random::Random;
+pub use restore::{
+    Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
+};
 pub use storage::{StorageOptions, StorageRow, storage};
+pub use usage::{Meter, Usage};
+pub use w1::{W1, W1_BATCH_EVENTS, W1Event};
 pub use workload::{Spread, Updates};
 pub use zipfian::Zipfian;
 
@@ -32,4 +42,24 @@ pub enum Error {
     /// The engine answered, and the answer is wrong.
     #[error("wrong result: {0}")]
     Wrong(String),
+    /// A peer, or a process of ours, could not be run.
+    #[error("a contender failed: {0}")]
+    Peer(String),
+    /// A file of the harness failed.
+    #[error("could not {action} {path}: {source}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::File { action, path, source }
+    }
 }

@@ -1,0 +1,325 @@
+//! The restore suite: W1 brought back at two targets, by Foldback and by its peers.
+//!
+//! All contenders start from the same events, in a process of their own for each measurement, turn
+//! by turn, so that whatever else the machine does strikes them alike. Every result is compared
+//! with the generator's own oracle.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use foldback::{
+    Config, Database, Durability, KeyRange, Retention, Selection, Seq, Target, WriteBatch,
+    WriteOptions,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::w1::{W1, W1_BATCH_EVENTS};
+use crate::{Error, Fingerprint, Meter, Result, Usage};
+
+/// The table.
+const TABLE: &str = "w1";
+/// What a restore of it is called.
+const RESTORED: &str = "restored";
+/// Batches that are under way at once while the history is written.
+const BATCHES_UNDER_WAY: usize = 256;
+/// What DuckDB is asked to do, kept beside the harness.
+const DUCKDB_SCRIPT: &str = include_str!("../peers/duckdb_restore.py");
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// An empty directory for databases, events and results.
+    pub directory: PathBuf,
+    /// Events in the history.
+    pub events: u64,
+    /// Keys that they are about.
+    pub keys: u64,
+    /// Times that each contender is measured at each target.
+    pub runs: u64,
+    /// Determines all events.
+    pub seed: u64,
+    /// A Python that has the module `duckdb`; without it, DuckDB is left out.
+    pub duckdb_python: Option<PathBuf>,
+}
+
+/// A state that is brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoreTarget {
+    /// How many hundredths of the history it takes.
+    pub percent: u64,
+    /// It takes every event up to this one.
+    pub event: u64,
+    /// The commit of that event in our databases.
+    pub seq: Seq,
+    /// What the state is.
+    pub expected: Fingerprint,
+}
+
+/// Who restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    /// Foldback by default settings.
+    Foldback,
+    /// Foldback whose history nobody folded or merged.
+    FoldbackUnfolded,
+    /// DuckDB: the greatest event number of each key first, then their values.
+    DuckdbLate,
+    /// DuckDB: `arg_max` over all events.
+    DuckdbArgMax,
+}
+
+impl Contender {
+    /// Everybody, in the order of the table.
+    pub const ALL: [Self; 4] =
+        [Self::Foldback, Self::FoldbackUnfolded, Self::DuckdbLate, Self::DuckdbArgMax];
+
+    /// The name that the table shows.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Foldback => "foldback",
+            Self::FoldbackUnfolded => "foldback, never folded",
+            Self::DuckdbLate => "duckdb, late materialisation",
+            Self::DuckdbArgMax => "duckdb, arg_max",
+        }
+    }
+
+    fn is_duckdb(self) -> bool {
+        matches!(self, Self::DuckdbLate | Self::DuckdbArgMax)
+    }
+}
+
+/// One restore by one contender, as its process tells it in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Wall clock, in microseconds.
+    pub wall_micros: u64,
+    /// CPU of all threads, in microseconds.
+    pub cpu_micros: u64,
+    /// The most memory of the process, in KiB.
+    pub peak_kib: u64,
+    /// Rows that came back.
+    pub rows: u64,
+    /// The sum of their hashes.
+    pub sum: u64,
+}
+
+/// What was measured of one contender at one target, run by run.
+#[derive(Clone, Debug)]
+pub struct RestoreRow {
+    /// Who.
+    pub contender: Contender,
+    /// Which state.
+    pub target: RestoreTarget,
+    /// Its runs.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// The histories that restores read, and the states that they are to bring back.
+#[derive(Debug)]
+pub struct PreparedRestores {
+    options: RestoreOptions,
+    targets: Vec<RestoreTarget>,
+}
+
+impl PreparedRestores {
+    /// Writes W1 into a database by default settings, into one that nobody folds, and into a file
+    /// of events for the peers.
+    ///
+    /// # Errors
+    ///
+    /// What the engine, the file system or DuckDB fails with.
+    pub fn write(options: RestoreOptions, watch: &mut dyn FnMut(u64)) -> Result<Self> {
+        let folded = Writing::begin(&options.directory.join("folded"), true)?;
+        let unfolded = Writing::begin(&options.directory.join("unfolded"), false)?;
+        let events = options.directory.join("events.csv");
+        let file = std::fs::File::create(&events).map_err(Error::io("create", &events))?;
+        let mut file = BufWriter::new(file);
+        let mut writers = [folded, unfolded];
+        let mut w1 = W1::new(options.seed, options.keys);
+        let mut targets = Vec::new();
+        let batches = options.events.div_ceil(W1_BATCH_EVENTS);
+        for number in 1..=batches {
+            let batch = w1.batch();
+            for event in &batch {
+                let value = event.value.as_deref().unwrap_or_default();
+                let is_put = u8::from(event.value.is_some());
+                let text = |bytes| String::from_utf8_lossy(bytes).replace('"', "\"\"");
+                let (key, value) = (text(&event.key), text(value));
+                writeln!(file, "{},{key},{is_put},\"{value}\"", event.number)
+                    .map_err(Error::io("write", &events))?;
+            }
+            let mut seq = Seq::ZERO;
+            for writer in &mut writers {
+                seq = writer.commit(&batch)?;
+            }
+            let due = [50, 99].into_iter().find(|percent| number == batches * percent / 100);
+            if let Some(percent) = due {
+                let (event, expected) = (w1.events(), w1.fingerprint());
+                targets.push(RestoreTarget { percent, event, seq, expected });
+            }
+            watch(number);
+        }
+        file.flush().map_err(Error::io("write", &events))?;
+        writers.into_iter().try_for_each(Writing::end)?;
+        let prepared = Self { options, targets };
+        if prepared.options.duckdb_python.is_some() {
+            prepared.duckdb(&["prepare", &text_of(&events)])?;
+        }
+        std::fs::remove_file(&events).map_err(Error::io("remove", &events))?;
+        Ok(prepared)
+    }
+
+    /// Batches that [`Self::write`] tells of.
+    #[must_use]
+    pub fn steps(options: &RestoreOptions) -> u64 {
+        options.events.div_ceil(W1_BATCH_EVENTS)
+    }
+
+    /// Measures every contender at every target, turn by turn.
+    ///
+    /// # Errors
+    ///
+    /// What a contender fails with; [`Error::Wrong`] if a state that came back is not what it was.
+    pub fn measure(&self, watch: &mut dyn FnMut()) -> Result<Vec<RestoreRow>> {
+        let with_duckdb = self.options.duckdb_python.is_some();
+        let contenders = Contender::ALL.into_iter().filter(|it| with_duckdb || !it.is_duckdb());
+        let mut rows: Vec<_> = contenders
+            .flat_map(|contender| self.targets.iter().map(move |target| (contender, *target)))
+            .map(|(contender, target)| RestoreRow { contender, target, outcomes: Vec::new() })
+            .collect();
+        for _ in 0..self.options.runs {
+            for row in &mut rows {
+                row.outcomes.push(self.run(row.contender, &row.target)?);
+                watch();
+            }
+        }
+        Ok(rows)
+    }
+
+    fn run(&self, contender: Contender, target: &RestoreTarget) -> Result<Outcome> {
+        let event = target.event.to_string();
+        let outcome = match contender {
+            Contender::Foldback => self.ours("folded", target.seq)?,
+            Contender::FoldbackUnfolded => self.ours("unfolded", target.seq)?,
+            Contender::DuckdbLate => self.duckdb(&["late", &event])?,
+            Contender::DuckdbArgMax => self.duckdb(&["arg_max", &event])?,
+        };
+        let outcome: Outcome = serde_json::from_str(&outcome)
+            .map_err(|error| Error::Wrong(format!("{}: {error}: {outcome}", contender.name())))?;
+        let found = Fingerprint { rows: outcome.rows, sum: outcome.sum };
+        match found == target.expected {
+            true => Ok(outcome),
+            false => Err(Error::Wrong(format!(
+                "{} at {} %: {found:?} instead of {:?}",
+                contender.name(),
+                target.percent,
+                target.expected
+            ))),
+        }
+    }
+
+    fn ours(&self, database: &str, seq: Seq) -> Result<String> {
+        let program = std::env::current_exe().map_err(Error::io("find", Path::new("itself")))?;
+        let directory = self.options.directory.join(database);
+        answer(Command::new(program).arg("restore-once").arg(directory).arg(seq.0.to_string()))
+    }
+
+    fn duckdb(&self, arguments: &[&str]) -> Result<String> {
+        let python = self.options.duckdb_python.as_ref().expect("it is there");
+        let mut command = Command::new(python);
+        command.args(["-c", DUCKDB_SCRIPT]).args(arguments);
+        answer(command.current_dir(&self.options.directory))
+    }
+}
+
+/// A database that the history is written into.
+struct Writing {
+    database: Database,
+    under_way: std::collections::VecDeque<foldback::CommitHandle>,
+    folds: bool,
+    /// The commit before the first batch.
+    before: Seq,
+    batches: u64,
+}
+
+impl Writing {
+    fn begin(directory: &Path, folds: bool) -> Result<Self> {
+        let database = Database::open(config(directory, folds))?;
+        database.create_table(TABLE)?;
+        let before = database.protect(TABLE, Retention::Forever)?.seq;
+        Ok(Self { database, under_way: Default::default(), folds, before, batches: 0 })
+    }
+
+    /// Commits a batch, and gives the seq that it gets: nobody else writes.
+    fn commit(&mut self, events: &[crate::w1::W1Event]) -> Result<Seq> {
+        let table = self.database.table(TABLE)?.id();
+        let mut batch = WriteBatch::new();
+        for event in events {
+            match &event.value {
+                Some(value) => batch.put(table, event.key.clone(), value.clone()),
+                None => batch.delete(table, event.key.clone()),
+            };
+        }
+        self.under_way.push_back(self.database.write(batch, WriteOptions::default()));
+        self.batches += 1;
+        let expected = Seq(self.before.0 + self.batches);
+        if self.under_way.len() == BATCHES_UNDER_WAY {
+            let handle = self.under_way.pop_front().expect("there are some");
+            handle.wait()?;
+        }
+        Ok(expected)
+    }
+
+    fn end(self) -> Result<()> {
+        for handle in self.under_way {
+            handle.wait()?;
+        }
+        self.database.seal()?;
+        if self.folds {
+            self.database.compact()?;
+        }
+        Ok(())
+    }
+}
+
+fn config(directory: &Path, folds: bool) -> Config {
+    Config { durability: Durability::Buffered, compactor: folds, ..Config::new(directory) }
+}
+
+/// Restores once, in this process: what each measurement of ours does.
+///
+/// # Errors
+///
+/// What the engine fails with.
+pub fn restore_once(directory: &Path, seq: Seq) -> Result<Outcome> {
+    // What is measured is the restore, not the upkeep that is due.
+    let database = Database::open(Config { create_if_missing: false, ..config(directory, false) })?;
+    let meter = Meter::start();
+    let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
+    database.restore(&plan, RESTORED)?;
+    let Usage { wall_micros, cpu_micros, peak_kib } = meter.read();
+    let mut found = Fingerprint::default();
+    for row in database.table(RESTORED)?.range(&KeyRange::all())? {
+        let (key, value) = row?;
+        found.add(&key, &value);
+    }
+    database.drop_table(RESTORED)?;
+    Ok(Outcome { wall_micros, cpu_micros, peak_kib, rows: found.rows, sum: found.sum })
+}
+
+/// Runs a program to its end, and gives what it printed.
+fn answer(command: &mut Command) -> Result<String> {
+    let program = command.get_program().to_owned();
+    let refused = |source| Error::Peer(format!("{} can't be run: {source}", program.display()));
+    let output = command.output().map_err(refused)?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(Error::Peer(String::from_utf8_lossy(&output.stderr).into_owned())),
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    path.display().to_string()
+}
