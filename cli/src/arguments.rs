@@ -25,7 +25,7 @@ mod verify;
 pub(crate) use backup::{BackupCommand, BackupCreateArgs};
 pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
 pub(crate) use restore::{PlanArgs, RestoreArgs, RestoreGroupArgs, RestoreManner, TargetArgs};
-pub(crate) use schedule::{ScheduleCommand, ScheduleCreateArgs};
+pub(crate) use schedule::{RulesArgs, ScheduleCommand, ScheduleCreateArgs};
 pub(crate) use selection::SelectionArgs;
 pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
 pub(crate) use verify::{DrillArgs, VerifyArgs};

@@ -24,7 +24,6 @@ pub(crate) enum ScheduleCommand {
 
 /// Of what to make backups, how often, and how long to keep them.
 #[derive(Debug, Args)]
-#[group(id = "rules", multiple = true, required = true, args = ["keep", "daily", "monthly"])]
 pub(crate) struct ScheduleCreateArgs {
     /// The name of the schedule, with which the names of its backups begin.
     pub(crate) name: String,
@@ -33,6 +32,14 @@ pub(crate) struct ScheduleCreateArgs {
     /// The time between two backups, such as 1h or 1d; at least 1m.
     #[arg(long, value_name = "SPAN", value_parser = parse_every)]
     pub(crate) every: u64,
+    #[command(flatten)]
+    pub(crate) rules: RulesArgs,
+}
+
+/// Which backups are kept, and how long.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(multiple = true, required = true)]
+pub(crate) struct RulesArgs {
     /// Keep all backups for this long: a span such as 7d, or forever.
     #[arg(long, value_name = "SPAN")]
     pub(crate) keep: Option<Retention>,

@@ -3,7 +3,7 @@
 use foldback::{KeepRules, Retention, ScheduleRecord};
 
 use super::{HistorySession, Session};
-use crate::arguments::{ScheduleCommand, ScheduleCreateArgs};
+use crate::arguments::{RulesArgs, ScheduleCommand, ScheduleCreateArgs};
 use crate::error::{Error, Result};
 use crate::output::Cell;
 use crate::span::{self, SECOND_MICROS};
@@ -18,9 +18,9 @@ pub(super) fn run(session: &mut Session, command: &ScheduleCommand) -> Result<()
 
 fn create(session: &mut Session, create: &ScheduleCreateArgs) -> Result<()> {
     let rule = |span: Option<span::Retention>| span.map(Retention::from);
-    let ScheduleCreateArgs { name, table, every, .. } = create;
-    let (all, daily, monthly) = (rule(create.keep), rule(create.daily), rule(create.monthly));
-    let keep = KeepRules { all, daily, monthly };
+    let ScheduleCreateArgs { name, table, every, rules } = create;
+    let RulesArgs { keep, daily, monthly } = *rules;
+    let keep = KeepRules { all: rule(keep), daily: rule(daily), monthly: rule(monthly) };
     let schedule = session.database.create_schedule(name, table, *every, keep)?;
     session.database.seal()?;
     let mut fields = vec![
@@ -28,12 +28,12 @@ fn create(session: &mut Session, create: &ScheduleCreateArgs) -> Result<()> {
         ("table", Cell::text(Some(&schedule.table_name))),
         ("table_id", Cell::Count(schedule.table.0)),
     ];
-    fields.extend(rules(&schedule));
+    fields.extend(rules_of(&schedule));
     fields.push(("created", Cell::Instant(schedule.created.timestamp)));
     session.screen.record(&fields)
 }
 
-fn rules(schedule: &ScheduleRecord) -> [(&'static str, Cell); 4] {
+fn rules_of(schedule: &ScheduleRecord) -> [(&'static str, Cell); 4] {
     let KeepRules { all, daily, monthly } = schedule.keep;
     let rule = |span: Option<Retention>| {
         Cell::text(span.map(|span| match span {
@@ -76,7 +76,7 @@ pub(super) fn list(session: &mut HistorySession) -> Result<()> {
     ];
     let mut list = session.screen.list(names);
     for standing in session.door.schedules()? {
-        let [every, keep, daily, monthly] = rules(&standing.schedule).map(|(_, cell)| cell);
+        let [every, keep, daily, monthly] = rules_of(&standing.schedule).map(|(_, cell)| cell);
         let next = match standing.hindrance {
             None => Cell::Instant(standing.next),
             Some(_) => Cell::Never,

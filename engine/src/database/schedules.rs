@@ -1,12 +1,13 @@
 //! Schedules, as a user of the database makes and deletes them, and the thread that makes their
 //! backups.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
-use foldback_log_tier::Commit;
+use foldback_log_tier::{Commit, Seq};
 
 use super::Database;
 use super::backups::Purpose;
@@ -21,8 +22,8 @@ use crate::{
 pub(super) struct SchedulesAtWork {
     /// Held by the one run that there is at a time: two would make what is due twice.
     running: Mutex<()>,
-    /// What the last run could not do.
-    trouble: Mutex<Option<String>>,
+    /// What the last run could not do for each schedule, by the commit that asked for that.
+    trouble: Mutex<BTreeMap<Seq, String>>,
 }
 
 /// Owns the thread that makes scheduled backups. It ends when this is dropped; a backup that is
@@ -88,9 +89,12 @@ impl Database {
     /// What the schedules fail to do, if anything.
     pub(super) fn schedules_trouble(&self) -> Option<String> {
         let catalog = self.inner.log.catalog();
-        let hindrance = catalog.schedules().find_map(|it| catalog.schedule_hindrance(it));
-        let trouble = || self.inner.schedules.trouble.lock();
-        hindrance.or_else(|| trouble().unwrap_or_else(PoisonError::into_inner).clone())
+        let trouble = self.inner.schedules.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |schedule: &ScheduleRecord| {
+            let hindrance = catalog.schedule_hindrance(schedule);
+            hindrance.or_else(|| trouble.get(&schedule.created.seq).cloned())
+        };
+        catalog.schedules().find_map(of)
     }
 
     /// The same handle, with a thread that makes the scheduled backups.
@@ -108,14 +112,15 @@ impl Database {
         let work = &self.inner.schedules;
         let _alone = work.running.lock().unwrap_or_else(PoisonError::into_inner);
         let schedules: Vec<_> = self.inner.log.catalog().schedules().cloned().collect();
-        let mut runs = Vec::new();
+        let (mut runs, mut trouble) = (Vec::new(), BTreeMap::new());
         for schedule in &schedules {
             if is_stopped() {
                 break;
             }
-            runs.push(self.run_schedule(schedule)?);
+            let run = self.run_schedule(schedule)?;
+            trouble.extend(run.trouble.clone().map(|what| (schedule.created.seq, what)));
+            runs.push(run);
         }
-        let trouble = runs.iter().find_map(|run| run.trouble.clone());
         *work.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
         Ok(runs)
     }

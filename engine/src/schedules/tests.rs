@@ -154,9 +154,9 @@ fn spans() -> impl Strategy<Value = Option<i64>> {
 }
 
 proptest! {
-    /// Whatever was made when, and whenever it is looked at: each day and each month that the rules
-    /// speak of keeps its first backup, nothing that no rule keeps stays but the newest, and looking
-    /// again lets nothing more go.
+    /// Whatever was made when, and whenever it is looked at: each day and each month that the
+    /// rules speak of keeps its first backup, nothing that no rule keeps stays but the newest, and
+    /// looking again lets nothing more go.
     #[test]
     fn the_rules_keep_what_they_say_and_nothing_else(
         steps in proptest::collection::vec(1..20 * DAY, 1..80),

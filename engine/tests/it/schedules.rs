@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use foldback::log_tier::remote::RemoteOptions;
 use foldback::{
-    BucketReader, Clock, Config, Database, Error, KeepRules, ManualClock, Retention, ScheduleRun,
-    Selection, Target, Timestamp,
+    BucketReader, Clock, Config, Database, Error, KeepRules, ManualClock, Policy, Retention,
+    ScheduleRun, Selection, Target, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -71,6 +71,9 @@ fn config(scratch: &TempDir, clock: &Arc<ManualClock>) -> Config {
     let bucket = format!("file://{}", scratch.path().join("bucket").display());
     let mut config = Config::new(scratch.path().join("db")).bucket(bucket);
     config.clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let grace_micros = 1_000_000;
+    let quick = Policy { fold_ratio: 0.1, fold_bytes_min: 1, merge_fanout: 2, ..Policy::default() };
+    config.policy = Policy { grace_micros, ..quick };
     config
 }
 
@@ -238,11 +241,13 @@ fn a_bucket_that_is_away_is_told_and_made_up_for() {
     place.database.seal().expect("the bucket takes it");
     let (bucket, away) = (place.scratch.path().join("bucket"), place.scratch.path().join("away"));
     std::fs::rename(&bucket, &away).expect("it can be moved");
+    std::fs::write(&bucket, "no directory").expect("it can be written");
     place.clock.advance(HOUR);
     let tip = place.database.status().tip;
     let failed = place.run();
     assert!(failed.made.is_none() && failed.trouble.is_some(), "{failed:?}");
     assert_eq!(place.database.status().tip, tip);
+    std::fs::remove_file(&bucket).expect("it can be removed");
     std::fs::rename(&away, &bucket).expect("it can be moved back");
     let second = place.run().made.expect("it is still due");
     assert_eq!(place.names(), [first.name, second.name]);
