@@ -17,6 +17,7 @@ use crate::span::{Retention, parse_interval};
 mod backup;
 mod bench;
 mod restore;
+mod schedule;
 mod selection;
 mod table;
 mod verify;
@@ -24,6 +25,7 @@ mod verify;
 pub(crate) use backup::{BackupCommand, BackupCreateArgs};
 pub(crate) use bench::{AsofArgs, BenchCommand, CompactArgs, GrowthArgs};
 pub(crate) use restore::{PlanArgs, RestoreArgs, RestoreGroupArgs, RestoreManner, TargetArgs};
+pub(crate) use schedule::{RulesArgs, ScheduleCommand, ScheduleCreateArgs};
 pub(crate) use selection::SelectionArgs;
 pub(crate) use table::{ResolveArgs, TableArgs, TableCommand};
 pub(crate) use verify::{DrillArgs, VerifyArgs};
@@ -268,7 +270,11 @@ impl Command {
                 | Self::Get { as_of: Some(_), .. }
                 | Self::Scan(ScanArgs { as_of: Some(_), .. })
                 | Self::Map { .. }
-                | Self::Backup(BackupCommand::List { .. } | BackupCommand::Describe { .. })
+                | Self::Backup(
+                    BackupCommand::List { .. }
+                        | BackupCommand::Describe { .. }
+                        | BackupCommand::Schedule(ScheduleCommand::List)
+                )
                 | Self::Status
         )
     }

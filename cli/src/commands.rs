@@ -16,6 +16,7 @@ use crate::session;
 
 mod backup;
 mod backup_detached;
+mod backup_schedule;
 pub(crate) mod bench;
 mod demo;
 mod drill;

@@ -6,7 +6,7 @@ use foldback::log_tier::local_log::SegmentInfo;
 use foldback::log_tier::manifest::Manifest;
 use foldback::{
     BackupBytes, BackupRecord, BucketReader, Clock, Database, Resolved, RestorePlan, RestoreRecord,
-    Row, Selection, SystemClock, TableRecord, TableRef, Target, View, Window,
+    Row, ScheduleStanding, Selection, SystemClock, TableRecord, TableRef, Target, View, Window,
 };
 
 use crate::commands::at;
@@ -93,6 +93,14 @@ impl Door {
             Self::Database(database) => database.backups(),
             Self::Bucket(reader) => reader.backups(),
         }
+    }
+
+    /// How the schedules stand, in the order in which they were made.
+    pub(crate) fn schedules(&self) -> Result<Vec<ScheduleStanding>> {
+        Ok(match self {
+            Self::Database(database) => database.schedules(),
+            Self::Bucket(reader) => reader.schedules()?,
+        })
     }
 
     /// What the catalog says of a backup.

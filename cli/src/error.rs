@@ -69,6 +69,9 @@ pub(crate) enum Error {
     /// What was asked for can't be had as things stand, and nothing was changed.
     #[error("{0}")]
     Refused(String),
+    /// Some scheduled backups could not be made; what could, is.
+    #[error("{}", .0.join("; "))]
+    Schedules(Vec<String>),
     /// What was looked through is damaged, or not all there.
     #[error("{0}")]
     Damaged(String),
@@ -126,6 +129,7 @@ impl Error {
             Self::Usage(_) | Self::Config { .. } | Self::Setting(_) => EXIT_USAGE,
             Self::Import { source, .. } => source.exit_code(),
             Self::Input { .. } | Self::Io { .. } | Self::Git(_) | Self::Bench(_) => EXIT_FAILED,
+            Self::Schedules(_) => EXIT_FAILED,
             Self::Refused(_) => EXIT_REFUSED,
             Self::Damaged(_) => EXIT_DAMAGED,
             Self::Engine(error) | Self::Unsealed(error) => match without_wrapping(error) {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use foldback::{SCHEDULE_SECS_MAX, SCHEDULE_SECS_MIN};
+
 use crate::error::{Error, Result};
 
 #[cfg(test)]
@@ -122,6 +124,21 @@ pub(crate) fn parse_interval(text: &str) -> Result<Duration> {
         true => Ok(Duration::from_micros(micros.unsigned_abs())),
         false => Err(Error::usage(format!(
             "{text} is not from 1s to 1d, in whole seconds; write for example 1m"
+        ))),
+    }
+}
+
+/// Reads the time between two backups of a schedule, in seconds.
+pub(crate) fn parse_every(text: &str) -> Result<u64> {
+    let micros = parse_span_micros(text)?;
+    let secs = (micros / SECOND_MICROS).unsigned_abs();
+    let is_possible = (SCHEDULE_SECS_MIN..=SCHEDULE_SECS_MAX).contains(&secs);
+    match is_possible && micros % SECOND_MICROS == 0 {
+        true => Ok(secs),
+        false => Err(Error::usage(format!(
+            "{text} is not from {} to {}, in whole seconds; write for example 1h or 1d",
+            format_secs(SCHEDULE_SECS_MIN),
+            format_secs(SCHEDULE_SECS_MAX)
         ))),
     }
 }

@@ -16,11 +16,14 @@ use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 mod backups;
 mod record;
 mod restores;
+mod schedules;
 
 pub use backups::BackupRecord;
 pub(crate) use backups::{BackupChange, NewBackup};
 pub use record::{Lineage, ProtectionInterval, Retention, RetentionChange, TableRecord};
 pub use restores::{RestoreActual, RestoreEstimate, RestoreOutcome, RestoreRecord, RestoredInto};
+pub use schedules::{KeepRules, SCHEDULE_SECS_MAX, SCHEDULE_SECS_MIN, ScheduleRecord};
+pub(crate) use schedules::{NewSchedule, ScheduleChange};
 
 use crate::config::NAME_BYTES_MAX;
 use crate::{Error, Result};
@@ -46,6 +49,8 @@ pub(crate) enum CatalogChange {
     Discard { id: TableId },
     /// Makes a backup, makes sure of it, or deletes it.
     Backup(BackupChange),
+    /// Makes a schedule, or deletes it.
+    Schedule(ScheduleChange),
 }
 
 /// A table that a restore makes. Its tree holds the restored state already.
@@ -60,7 +65,8 @@ pub(crate) struct RestoredTable {
     pub(crate) is_empty: bool,
 }
 
-/// Every table that ever was, by id, the names of the live ones, the backups, and the restore log.
+/// Every table that ever was, by id, the names of the live ones, the backups, their schedules, and
+/// the restore log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
     /// By the commit that asked for them; those that were deleted until the bucket knows.
@@ -68,6 +74,8 @@ pub(crate) struct Catalog {
     tables: BTreeMap<TableId, TableRecord>,
     live: BTreeMap<String, TableId>,
     restores: BTreeMap<u64, Arc<RestoreRecord>>,
+    /// By the commit that asked for them.
+    schedules: BTreeMap<Seq, ScheduleRecord>,
 }
 
 impl Catalog {
@@ -77,6 +85,7 @@ impl Catalog {
     pub(crate) fn apply(&mut self, change: CatalogChange, commit: Commit) -> Result<Vec<Event>> {
         let record = match change {
             CatalogChange::Backup(change) => return self.change_backups(change, commit),
+            CatalogChange::Schedule(change) => return self.change_schedules(change, commit),
             CatalogChange::Create { id, name } => self.new_record(id, name, commit, None)?,
             CatalogChange::Restore { tables, records } => {
                 return self.apply_restore(tables, records, commit);
@@ -172,6 +181,9 @@ impl Catalog {
         }
         if key.starts_with(backups::PREFIX.as_bytes()) {
             return self.absorb_backup(key, change);
+        }
+        if key.starts_with(schedules::PREFIX.as_bytes()) {
+            return self.absorb_schedule(key, change);
         }
         match change {
             Change::Put(value) => self.insert(TableRecord::from_event(key, value)?),

@@ -27,6 +27,9 @@ const SHORTENING_UNDO: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest that it may wait: a year.
 const SHORTENING_UNDO_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// How often it is looked whether a scheduled backup is due, unless the settings say otherwise.
+const SCHEDULES_WAIT: Duration = Duration::from_secs(60);
+
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -68,6 +71,9 @@ pub struct Config {
     /// How long a shorter retention waits before it takes effect, so that it can be taken back; at
     /// most a year.
     pub shortening_undo: Duration,
+    /// How often an open database looks whether a scheduled backup is due; the first time when
+    /// this has passed.
+    pub schedules_wait: Duration,
     /// What the bucket charges and how fast it answers, by which restores are estimated; `None` is
     /// [`Costs::of_bucket`].
     pub costs: Option<Costs>,
@@ -93,6 +99,7 @@ impl Config {
             compactor: true,
             policy: Policy::default(),
             shortening_undo: SHORTENING_UNDO,
+            schedules_wait: SCHEDULES_WAIT,
             costs: None,
             clock: Arc::new(SystemClock),
         }
@@ -128,6 +135,9 @@ impl Config {
                 self.shortening_undo.as_secs(),
                 SHORTENING_UNDO_MAX.as_secs()
             )));
+        }
+        if self.schedules_wait.is_zero() {
+            return Err(Error::Invalid("setting schedules_wait must be over zero".to_owned()));
         }
         if self.segment_age_max.is_zero() {
             return Err(Error::Invalid("setting segment_age_max must be over zero".to_owned()));

@@ -27,16 +27,20 @@ mod recover;
 mod replay;
 mod restores;
 mod restoring;
+mod schedules;
 mod status;
 mod undrop;
 
 pub(crate) use open::{newest_manifest, start_network};
 pub use recover::Recovery;
+use schedules::{ScheduleKeeper, SchedulesAtWork};
 pub use status::Status;
 
 /// An open database. Clones are handles of the same one; it closes when the last is dropped.
 #[derive(Clone, Debug)]
 pub struct Database {
+    /// Ends before the database does that it makes backups of; the thread's own handle has none.
+    _keeper: Option<Arc<ScheduleKeeper>>,
     pub(crate) inner: Arc<Inner>,
 }
 
@@ -54,6 +58,7 @@ pub(crate) struct Inner {
     pub(crate) history: Arc<HistoryReader>,
     pub(crate) network: Arc<Network>,
     health: Arc<Health>,
+    schedules: SchedulesAtWork,
     next_table: AtomicU64,
     id: DatabaseId,
     bucket: BucketUrl,

@@ -71,6 +71,22 @@ pub enum Error {
         /// Names that resemble it.
         near: Vec<String>,
     },
+    /// The name is taken by a schedule.
+    #[error(
+        "schedule {name:?} exists already; nothing was changed; choose another name, or delete it"
+    )]
+    ScheduleExists {
+        /// The name asked for.
+        name: String,
+    },
+    /// No schedule has this name.
+    #[error("there is no schedule {name:?}{}", did_you_mean("backup schedule list", near))]
+    ScheduleNotFound {
+        /// The name asked for.
+        name: String,
+        /// Names that resemble it.
+        near: Vec<String>,
+    },
     /// It is not certain that the state of a backup is kept.
     #[error(
         "backup {name:?} is not finished: it is being made, or its making was cut off; nothing was \

@@ -53,6 +53,7 @@ mod reading;
 mod restore;
 mod restore_options;
 mod restore_rows;
+mod schedules;
 mod selection;
 mod steady_rows;
 mod table;
@@ -70,8 +71,9 @@ pub use bucket_compactor::{BucketCompactor, CompactorConfig};
 pub use bucket_look::BucketLook;
 pub use bucket_reader::BucketReader;
 pub use catalog::{
-    BackupRecord, Lineage, ProtectionInterval, RestoreActual, RestoreEstimate, RestoreOutcome,
-    RestoreRecord, RestoredInto, Retention, RetentionChange, TableRecord,
+    BackupRecord, KeepRules, Lineage, ProtectionInterval, RestoreActual, RestoreEstimate,
+    RestoreOutcome, RestoreRecord, RestoredInto, Retention, RetentionChange, SCHEDULE_SECS_MAX,
+    SCHEDULE_SECS_MIN, ScheduleRecord, TableRecord,
 };
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{
@@ -92,6 +94,7 @@ pub use plan::{FileRead, FileUse, PlanPiece, Reason, RestorePlan};
 pub use present::{PresentView, Range, Row};
 pub use restore::{Progress, Restored};
 pub use restore_options::{RestoreOptions, RestoreProtection, RestoreSource};
+pub use schedules::{ScheduleRun, ScheduleStanding};
 pub use selection::Selection;
 pub use table::Table;
 pub use table_ref::{TableChoice, TableRef};

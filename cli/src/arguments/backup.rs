@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{ExportFileArgs, RestoreManner, TableArgs, TargetArgs};
+use super::{ExportFileArgs, RestoreManner, ScheduleCommand, TableArgs, TargetArgs};
 use crate::instant::{INSTANT_HELP, InstantArg, parse_seq_arg};
 
 /// What to do with backups.
@@ -55,6 +55,11 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         place: PlaceArgs,
     },
+    /// Make backups by the clock, and keep each for as long as it is worth: create, list, delete.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// Make the scheduled backups that are due now, and delete those that are not to be kept.
+    Run,
 }
 
 impl BackupCommand {
@@ -65,7 +70,11 @@ impl BackupCommand {
             | Self::Describe { place, .. }
             | Self::Delete { place, .. }
             | Self::Export { place, .. } => place.from.as_deref(),
-            Self::Create(_) | Self::Copy { .. } | Self::Restore { .. } => None,
+            Self::Create(_)
+            | Self::Copy { .. }
+            | Self::Restore { .. }
+            | Self::Schedule(_)
+            | Self::Run => None,
         }
     }
 }

@@ -6,8 +6,10 @@ use super::restore::target_of;
 use super::restoring::{
     DRY_RUN_NOTE, options_from, planned_fields, restored_fields, say_unprotected, watched,
 };
-use super::{HistorySession, Screen, Session, backup_detached, export};
-use crate::arguments::{BackupCommand, BackupCreateArgs, ExportFileArgs, RestoreManner};
+use super::{HistorySession, Screen, Session, backup_detached, backup_schedule, export};
+use crate::arguments::{
+    BackupCommand, BackupCreateArgs, ExportFileArgs, RestoreManner, ScheduleCommand,
+};
 use crate::door::Door;
 use crate::error::Result;
 use crate::export::ExportFormat;
@@ -22,6 +24,8 @@ pub(super) fn run(session: &mut Session, command: &BackupCommand) -> Result<()> 
         BackupCommand::Restore { name, target_name, manner } => {
             restore(session, (name, target_name), manner)
         }
+        BackupCommand::Schedule(schedule) => backup_schedule::run(session, schedule),
+        BackupCommand::Run => backup_schedule::run_due(session),
         BackupCommand::List { .. }
         | BackupCommand::Describe { .. }
         | BackupCommand::Export { .. } => {
@@ -34,6 +38,7 @@ pub(super) fn run(session: &mut Session, command: &BackupCommand) -> Result<()> 
 pub(super) fn run_on_history(session: &mut HistorySession, command: &BackupCommand) -> Result<()> {
     match command {
         BackupCommand::List { .. } => list(session),
+        BackupCommand::Schedule(ScheduleCommand::List) => backup_schedule::list(session),
         BackupCommand::Describe { name, .. } => describe(&session.door, &mut session.screen, name),
         other => unreachable!("{other:?} does more than read history"),
     }

@@ -13,6 +13,7 @@ mod past_rows;
 mod restores;
 mod retention;
 mod rows;
+mod schedules;
 mod settings;
 mod tables;
 mod upkeep;

@@ -32,6 +32,10 @@ pub struct BackupRecord {
     /// What it is for, in the words of whoever made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The schedule that made it, by the commit that asked for that; none if it was made by hand.
+    /// If there is no such schedule any more, it stays as one that was made by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Seq>,
     /// The commit since which it is certain that its state is kept. Without, it is being made, or
     /// its making was cut off: then the next opening for writing deletes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +53,7 @@ pub(crate) struct NewBackup {
     pub(crate) target: Commit,
     pub(crate) empty_since: Seq,
     pub(crate) reason: Option<String>,
+    pub(crate) schedule: Option<Seq>,
 }
 
 /// A change to the backups. `sealed` is a commit that the bucket holds: records of backups that
@@ -178,7 +183,7 @@ impl Catalog {
     }
 
     fn new_backup(&self, backup: NewBackup, created: Commit) -> Result<BackupRecord> {
-        let NewBackup { name, table, target, empty_since, reason } = backup;
+        let NewBackup { name, table, target, empty_since, reason, schedule } = backup;
         self.check_backup_name_is_free(&name)?;
         let of = self.by_id(table)?;
         let is_kept = |interval: &record::ProtectionInterval| {
@@ -196,6 +201,7 @@ impl Catalog {
             empty_since,
             created,
             reason,
+            schedule,
             confirmed,
             deleted,
         })

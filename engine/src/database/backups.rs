@@ -8,6 +8,14 @@ use crate::catalog::{BackupChange, CatalogChange, NewBackup};
 use crate::past::again_if_gone;
 use crate::{BackupBytes, BackupRecord, RestorePlan, Result, Selection, TableRef, Target};
 
+/// What a backup is made for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purpose<'a> {
+    pub(super) reason: Option<&'a str>,
+    /// The schedule that makes it.
+    pub(super) schedule: Option<Seq>,
+}
+
 impl Database {
     /// Pins a state of a table under a name: it is kept, exact, until the backup is deleted,
     /// whatever the table's retention, and past its drop. Nothing is copied. `reason` is for
@@ -28,15 +36,27 @@ impl Database {
         target: Target,
         reason: Option<&str>,
     ) -> Result<BackupRecord> {
+        self.keep(name, &table.into(), target, Purpose { reason, schedule: None })
+    }
+
+    /// Pins a state of a table, and makes sure of it.
+    pub(super) fn keep(
+        &self,
+        name: &str,
+        table: &TableRef,
+        target: Target,
+        purpose: Purpose<'_>,
+    ) -> Result<BackupRecord> {
         self.inner.log.catalog().check_backup_name_is_free(name)?;
-        let backup = self.on_chosen(&table.into(), target, |past, record| {
+        let backup = self.on_chosen(table, target, |past, record| {
             let target = past.resolve(record, target)?.commit;
             Ok(NewBackup {
                 name: name.to_owned(),
                 table: record.id,
                 target,
                 empty_since: empty_since(&past.moment.manifest, record, target),
-                reason: reason.map(str::to_owned),
+                reason: purpose.reason.map(str::to_owned),
+                schedule: purpose.schedule,
             })
         })?;
         let sealed = self.inner.publisher.newest().sealed.seq;
@@ -56,11 +76,15 @@ impl Database {
     /// [`crate::Error::BackupNotFound`]. If the bucket fails after the deletion was recorded, the
     /// error says so, and it is sealed later.
     pub fn delete_backup(&self, name: &str) -> Result<Commit> {
-        let created = self.backup(name)?.created.seq;
-        let sealed = self.inner.publisher.newest().sealed.seq;
-        let commit = self.change_backups(BackupChange::Delete { created, sealed })?;
+        let commit = self.let_go(self.backup(name)?.created.seq)?;
         self.seal()?;
         Ok(commit)
+    }
+
+    /// Records that a backup is deleted, which the bucket has to be told yet.
+    pub(super) fn let_go(&self, created: Seq) -> Result<Commit> {
+        let sealed = self.inner.publisher.newest().sealed.seq;
+        self.change_backups(BackupChange::Delete { created, sealed })
     }
 
     /// The backups, in the order in which they were made.

@@ -12,6 +12,7 @@ use foldback_log_tier::{Commit, DatabaseId, WriterId, names};
 
 use super::create::{bucket_url, lock_directory, match_bucket, refuse_backups};
 use super::replay::{Rebuild, Replayed, replay};
+use super::schedules::SchedulesAtWork;
 use super::{Database, Inner, Opening};
 use crate::background::{Background, BackgroundParts};
 use crate::catalog::Catalog;
@@ -169,9 +170,9 @@ pub(super) fn start(ground: Ground) -> Result<(Database, Vec<TableRecord>)> {
         network,
         opening,
     });
-    let database = Database { inner: Arc::new(inner) };
+    let database = Database { _keeper: None, inner: Arc::new(inner) };
     database.delete_unfinished_backups()?;
-    Ok((database, lost_tables))
+    Ok((database.with_schedules_kept(), lost_tables))
 }
 
 /// Everything that is up to date, before the threads are started.
@@ -237,6 +238,7 @@ fn start_threads(standing: Standing) -> Inner {
         history,
         network,
         health,
+        schedules: SchedulesAtWork::default(),
         next_table,
         id: standing.id,
         bucket: standing.url,

@@ -61,7 +61,8 @@ pub struct Status {
     pub job: Option<String>,
     /// What holds expiry back behind the wall clock, where anything does.
     pub horizon_held_by: Option<String>,
-    /// Why the last background job failed, if it did; it is tried again.
+    /// Why the last background job failed, if it did, or a schedule made no backup; it is tried
+    /// again.
     pub trouble: Option<String>,
     /// Why writing has stopped, if it has.
     pub halted: Option<String>,
@@ -125,7 +126,7 @@ impl Database {
             uploaded_bytes: self.traffic().bytes_written,
             job: accounts.job(),
             horizon_held_by: crate::upkeep::held_back(&manifest, now),
-            trouble: inner.background.trouble(),
+            trouble: inner.background.trouble().or_else(|| self.schedules_trouble()),
             halted: inner.health.halted().map(str::to_owned),
         }
     }

@@ -12,6 +12,7 @@ mod past_views;
 mod point_reads;
 mod recovery_cases;
 mod restores;
+mod schedules;
 mod support;
 mod targets;
 mod upkeep;

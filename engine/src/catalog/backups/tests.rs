@@ -11,8 +11,8 @@ fn commit(seq: u64) -> Commit {
 
 fn create(name: &str, at: u64) -> BackupChange {
     let (name, table, target) = (name.to_owned(), TABLE, commit(at));
-    let (empty_since, reason) = (Seq(2), None);
-    let backup = NewBackup { name, table, target, empty_since, reason };
+    let (empty_since, reason, schedule) = (Seq(2), None, None);
+    let backup = NewBackup { name, table, target, empty_since, reason, schedule };
     BackupChange::Create { backup, sealed: Seq(at) }
 }
 

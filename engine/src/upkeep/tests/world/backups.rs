@@ -27,6 +27,7 @@ impl World {
             target,
             empty_since: empty_since(&manifest, &record, target),
             reason: None,
+            schedule: None,
         };
         let create = BackupChange::Create { backup, sealed: manifest.sealed.seq };
         self.change_catalog(CatalogChange::Backup(create)).expect("it can be restored");
