@@ -72,6 +72,28 @@ impl Timeline<'_> {
         }
     }
 
+    /// Every commit after `above` and up to `last`; `None` if one is not listed.
+    pub(crate) fn between(&self, above: Seq, last: Seq) -> Result<Option<CommitIndex>> {
+        let (mut commits, mut reached) = (CommitIndex::new(), above);
+        for run in self.runs() {
+            if run.last().seq <= reached || last < run.first().seq {
+                continue;
+            }
+            for commit in self.index(run)?.iter() {
+                // A segment may begin below what is sealed.
+                if commit.seq <= reached || last < commit.seq {
+                    continue;
+                }
+                if commit.seq != reached.next() {
+                    return Ok(None);
+                }
+                commits.push(commit);
+                reached = commit.seq;
+            }
+        }
+        Ok((reached == last).then_some(commits))
+    }
+
     /// Deltas by seq, then the segments above them; empty ones left out.
     fn runs(&self) -> Vec<Run<'_>> {
         let sealed = self.manifest.sealed.seq;
