@@ -8,6 +8,8 @@
 mod base;
 mod change;
 mod cover;
+mod cut;
+mod delta;
 mod expiry;
 mod feed;
 mod history_reader;
@@ -35,6 +37,7 @@ mod waiting;
 pub use base::{BaseIdentity, BaseWriter};
 pub use change::{Applied, Change, Expiry, Publishing, moved_on};
 pub use cover::{Cover, cover};
+pub use delta::DeltaWriter;
 pub use feed::{FeedBudget, RowGroupsOf};
 pub use history_reader::{HISTORY_CACHE_BYTES_DEFAULT, HistoryReader};
 pub use job::{Duty, Job, JobInputs, Policy, next_job};

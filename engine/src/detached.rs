@@ -1,5 +1,5 @@
-//! Detached backups: a state of a table copied whole into a bucket that is no database's, from
-//! which it is restored with nothing else.
+//! Detached backups: a state of a table copied into a bucket that is no database's, from which it
+//! is restored with nothing else. One that is built on another lists the files of that one, too.
 //!
 //! The files come first, and each is read back; the list that names them makes them a backup. Who
 //! makes one holds a lease from before its first file to after its list. So who deletes can tell
@@ -10,15 +10,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use foldback_compactor::{
-    BaseIdentity, BaseWriter, HistoryReader, LeaseGuard, Making, Network, Pace, Reading,
-};
-use foldback_log_tier::manifest::HistoryEntry;
+use foldback_compactor::{HistoryReader, LeaseGuard, Making, Network, Pace, Reading};
+use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::remote::{
-    BACKUP_FORMAT, BucketUrl, DetachedBackup, RemoteLog, RemoteOptions,
+    BACKUP_FORMAT, BucketUrl, DetachedBackup, PreviousBackup, RemoteLog, RemoteOptions, Traffic,
 };
-use foldback_log_tier::{Error as TierError, EventRow, KeyRange, names};
+use foldback_log_tier::{Error as TierError, names};
 
 use crate::catalog::check_name;
 use crate::clock::steady_now;
@@ -28,9 +26,13 @@ use crate::plan::{PlanInputs, plan};
 use crate::present::Row;
 use crate::reading::Places;
 use crate::restore::PlanRows;
-use crate::restore_rows::{RestoreRows, RestoreWatch, Watch};
+use crate::restore_rows::Watch;
 use crate::steady_rows::SteadyRows;
-use crate::{Error, RestorePlan, Result, Selection, Timestamp};
+use crate::{Database, Error, RestorePlan, Result, Selection, Timestamp};
+
+mod copying;
+
+use copying::{Files, add_events, bytes, choose_previous, copy_rows, known_state};
 
 /// There are no manifests in a bucket of backups: all its files and leases are of this one.
 const BORN: u64 = 1;
@@ -103,6 +105,12 @@ impl BackupBucket {
         self.url.to_string()
     }
 
+    /// What has gone to and from the bucket since it was opened.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.remote.traffic()
+    }
+
     /// The backups, sorted by name. One that is deleted meanwhile is left out.
     ///
     /// # Errors
@@ -154,11 +162,12 @@ impl BackupBucket {
         Ok(DeletedBackup { files: swept.unwrap_or_default(), files_stay: swept.is_none() })
     }
 
-    /// Copies the rows of a plan, and makes a backup of them.
+    /// Copies what a plan of `database` reads, or what happened since the newest backup below it,
+    /// and makes a backup of that.
     pub(crate) fn make(
         &self,
         copying: Copying<'_>,
-        rows: SteadyRows<'_>,
+        database: &Database,
         watch: Watch<'_>,
     ) -> Result<DetachedBackup> {
         check_name("a backup", copying.name)?;
@@ -172,48 +181,80 @@ impl BackupBucket {
         if is_taken {
             return Err(Error::BackupExists { name: copying.name.to_owned() });
         }
-        let (database, holder) = (copying.plan.database, format!("making {}", copying.name));
-        let _lease = LeaseGuard::take(&self.network, &self.remote, database, BORN, &holder)?;
-        let history = Arc::new(HistoryReader::new(self.remote.clone(), database));
+        // Before anything is read: what a list names from here on stays, whoever deletes the list.
+        let (id, holder) = (copying.plan.database, format!("making {}", copying.name));
+        let _lease = LeaseGuard::take(&self.network, &self.remote, id, BORN, &holder)?;
+        let files = self.write_files(copying, database, watch)?;
+        self.name_files(copying, &files).inspect_err(|_| self.forget(&files.written))
+    }
+
+    /// Writes what is not in the bucket yet of what a plan reads.
+    fn write_files(
+        &self,
+        copying: Copying<'_>,
+        database: &Database,
+        watch: Watch<'_>,
+    ) -> Result<Files> {
+        let plan = copying.plan;
+        let history = Arc::new(HistoryReader::new(self.remote.clone(), plan.database));
         let pace = Pace::new(steady_now);
-        let making = Making { database, born: BORN };
+        let making = Making { database: plan.database, born: BORN };
         let reading = Reading { history: &history, network: &self.network, making, pace: &pace };
-        let files = copy_rows(reading, copying, rows, watch)?;
-        self.name_files(copying, &files).inspect_err(|_| self.forget(&files))
+        if let Some(previous) = self.previous(plan)? {
+            if previous.target == plan.target {
+                return Ok(Files { previous: Some(previous), written: Vec::new() });
+            }
+            if let Some(increment) = database.increment(plan, known_state(&previous))?
+                && let Some(written) =
+                    add_events(reading, copying, (&previous, increment), &mut *watch)?
+            {
+                return Ok(Files { previous: Some(previous), written });
+            }
+        }
+        let written = copy_rows(reading, copying, database.rows_of(plan)?, watch)?;
+        Ok(Files { previous: None, written })
+    }
+
+    /// The backup that one of what a plan reads is built on, all of whose files are there.
+    fn previous(&self, plan: &RestorePlan) -> Result<Option<DetachedBackup>> {
+        let remote = self.remote.clone();
+        let backups = self.network.run(async move { read_backups(&remote).await })?;
+        let Some(previous) = choose_previous(backups, plan) else { return Ok(None) };
+        let (remote, listed) = (self.remote.clone(), previous.files.clone());
+        let missing = self.network.run(async move {
+            let missing = remote.first_missing(&listed).await?;
+            Ok::<_, TierError>(missing.map(|file| file.name.clone()))
+        })?;
+        let Some(file) = missing else { return Ok(Some(previous)) };
+        tracing::warn!(
+            backup = previous.name,
+            file,
+            "a backup has lost a file; nothing is built on it"
+        );
+        Ok(None)
     }
 
     /// Verifies the files of a backup, and makes them one.
-    fn name_files(&self, copying: Copying<'_>, files: &[HistoryEntry]) -> Result<DetachedBackup> {
-        let Copying { name, reason, plan, made, .. } = copying;
-        let backup = DetachedBackup {
-            format: BACKUP_FORMAT,
-            name: name.to_owned(),
-            database: plan.database,
-            table: plan.table,
-            table_name: plan.table_name.clone(),
-            target: plan.target,
-            made,
-            reason: reason.map(str::to_owned),
-            rows: files.iter().map(|file| file.rows).sum(),
-            bytes: files.iter().map(|file| file.bytes).sum(),
-            files: files.to_vec(),
-        };
-        let (remote, list) = (self.remote.clone(), backup.clone());
+    fn name_files(&self, copying: Copying<'_>, files: &Files) -> Result<DetachedBackup> {
+        let backup = backup_of(copying, files);
+        // What could not be restored is not to be called a backup.
+        plan_files(&backup, &backup.manifest(), &Selection::all())?;
+        let (remote, list, written) = (self.remote.clone(), backup.clone(), files.written.clone());
         let is_ours = self.network.run(async move {
-            for file in &list.files {
+            for file in &written {
                 remote.verify_history(file).await?;
             }
             let is_ours = remote.create_backup(&list).await?;
-            if is_ours && let Some(gone) = first_missing(&remote, &list).await? {
+            if is_ours && let Some(gone) = remote.first_missing(&list.files).await? {
                 // Who stalls for longer than its lease holds may lose its files to a sweep.
                 remote.delete(&[names::backup(&list.name)]).await?;
-                return Err(TierError::Missing { object: gone });
+                return Err(TierError::Missing { object: gone.name.clone() });
             }
             Ok(is_ours)
         })?;
         match is_ours {
             true => Ok(backup),
-            false => Err(Error::BackupExists { name: name.to_owned() }),
+            false => Err(Error::BackupExists { name: copying.name.to_owned() }),
         }
     }
 
@@ -242,17 +283,7 @@ impl BackupReader<'_> {
     /// damaged, or the bucket is out of reach.
     pub fn plan(&self, selection: &Selection) -> Result<RestorePlan> {
         let (target, manifest) = (self.backup.target, self.backup.manifest());
-        let planned = plan(PlanInputs {
-            manifest: &manifest,
-            segments: &[],
-            table: self.backup.table,
-            table_name: &self.backup.table_name,
-            history_first: target.seq,
-            starts_empty: false,
-            earliest: None,
-            target,
-            selection,
-        })?;
+        let planned = plan_files(&self.backup, &manifest, selection)?;
         let (segments, manifest) = (Arc::default(), Arc::new(manifest));
         let moment = PastMoment { segments, manifest, tip: target, now: target.timestamp };
         Past { moment, places: self.places() }.choose_row_groups(planned)
@@ -303,46 +334,51 @@ impl BackupReader<'_> {
     }
 }
 
-/// Writes rows as a base, and leaves nothing behind if that fails or is cancelled.
-fn copy_rows(
-    reading: Reading<'_>,
-    copying: Copying<'_>,
-    rows: SteadyRows<'_>,
-    watch: Watch<'_>,
-) -> Result<Vec<HistoryEntry>> {
-    let (table, at) = (copying.plan.table, copying.plan.target);
-    let identity = BaseIdentity { table, keys: KeyRange::all(), at };
-    let mut base = BaseWriter::new(reading, identity, copying.file_bytes_target);
-    let copied = push_rows(&mut base, copying, rows, watch);
-    match copied {
-        Ok(()) => Ok(base.finish()?),
-        Err(error) => {
-            let names: Vec<_> = base.completed().iter().map(|file| file.name.clone()).collect();
-            // The one that is being written is aborted.
-            drop(base);
-            let remote = reading.history.remote().clone();
-            reading.network.run(async move { remote.delete(&names).await })?;
-            Err(error)
-        }
+/// The list of a backup.
+fn backup_of(copying: Copying<'_>, files: &Files) -> DetachedBackup {
+    let Copying { name, reason, plan, made, .. } = copying;
+    let named = |previous: &DetachedBackup| PreviousBackup {
+        name: previous.name.clone(),
+        target: previous.target,
+    };
+    let below = files.previous.iter().flat_map(|previous| &previous.files);
+    let listed: Vec<_> = below.chain(&files.written).cloned().collect();
+    DetachedBackup {
+        format: BACKUP_FORMAT,
+        name: name.to_owned(),
+        database: plan.database,
+        table: plan.table,
+        table_name: plan.table_name.clone(),
+        target: plan.target,
+        made,
+        reason: reason.map(str::to_owned),
+        previous: files.previous.as_ref().map(named),
+        written_bytes: Some(bytes(&files.written)),
+        rows: listed.iter().map(|file| file.rows).sum(),
+        bytes: bytes(&listed),
+        files: listed,
     }
 }
 
-fn push_rows(
-    base: &mut BaseWriter<'_>,
-    copying: Copying<'_>,
-    rows: SteadyRows<'_>,
-    watch: Watch<'_>,
-) -> Result<()> {
-    let (table, target) = (copying.plan.table, copying.plan.target);
-    let (seq, timestamp) = (target.seq, target.timestamp);
-    let mut watch = RestoreWatch::new(watch, copying.plan.bucket_bytes());
-    watch.report()?;
-    for row in RestoreRows::new(rows, None, &mut watch) {
-        let (key, value) = row?;
-        // Which event put a value is not asked: a row is stamped with the commit of the state.
-        base.push(EventRow { table, key: &key, seq, timestamp, value: Some(&value) })?;
-    }
-    watch.report()
+/// What a restore of a backup reads, by its list alone, which `manifest` repeats.
+fn plan_files(
+    backup: &DetachedBackup,
+    manifest: &Manifest,
+    selection: &Selection,
+) -> Result<RestorePlan> {
+    let planned = plan(PlanInputs {
+        manifest,
+        segments: &[],
+        table: backup.table,
+        table_name: &backup.table_name,
+        history_first: backup.base().seq,
+        starts_empty: false,
+        earliest: None,
+        target: backup.covered(),
+        selection,
+    })?;
+    // Nothing happened to the table between what is covered and the target.
+    Ok(RestorePlan { target: backup.target, ..planned })
 }
 
 /// Deletes the history files that no list names, and says how many; `None` if they have to stay,
@@ -366,17 +402,6 @@ async fn sweep(remote: &RemoteLog) -> Result<Option<usize>, TierError> {
     let gone: Vec<_> = orphans.iter().cloned().chain(dead).collect();
     remote.delete(&gone).await?;
     Ok(Some(orphans.len()))
-}
-
-/// The first file of a backup that is not there.
-async fn first_missing(
-    remote: &RemoteLog,
-    backup: &DetachedBackup,
-) -> Result<Option<String>, TierError> {
-    let there = remote.list_with_times(names::HISTORY_PREFIX).await?;
-    let there: BTreeSet<_> = there.into_iter().map(|object| object.name).collect();
-    let missing = backup.files.iter().find(|file| !there.contains(&file.name));
-    Ok(missing.map(|file| file.name.clone()))
 }
 
 async fn read_backups(remote: &RemoteLog) -> Result<Vec<DetachedBackup>, TierError> {

@@ -168,7 +168,7 @@ impl Past<'_> {
         })
     }
 
-    fn timeline(&self) -> Timeline<'_> {
+    pub(crate) fn timeline(&self) -> Timeline<'_> {
         Timeline {
             manifest: &self.moment.manifest,
             segments: &self.moment.segments,

@@ -121,6 +121,25 @@ pub(crate) fn collect_tail(plan: &RestorePlan, log: Option<&LogReader>) -> Resul
 }
 
 impl PlanRows<'_> {
+    /// Hands the next row of the merge to `take`, with whether it is the newest of its key; `None`
+    /// at the end. Keys that are not selected are among them.
+    pub(crate) fn step<T>(
+        &mut self,
+        mut take: impl FnMut(EventRow<'_>, bool) -> T,
+    ) -> Result<Option<T>> {
+        loop {
+            if let Some(merge) = &mut self.merge
+                && let Some(taken) = merge.next_row(&mut take)?
+            {
+                return Ok(Some(taken));
+            }
+            let Some(piece) = self.plan.pieces.get(self.next_piece) else { return Ok(None) };
+            let merge = self.open_piece(piece)?;
+            self.next_piece += 1;
+            self.merge = Some(merge);
+        }
+    }
+
     fn next_row(&mut self) -> Result<Option<Row>> {
         let selection = &self.plan.selection;
         let copied = |row: EventRow<'_>| {

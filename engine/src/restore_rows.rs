@@ -51,8 +51,9 @@ impl<'w> RestoreWatch<'w> {
         (self.before, self.progress)
     }
 
-    fn add(&mut self, row: &Row, count: ReadCount) -> Result<()> {
-        let bytes = u64::try_from(row.0.len() + row.1.len()).expect("lengths fit 64 bits");
+    /// Counts a row of so many bytes; what was asked of the bucket for its table is `count` by now.
+    pub(crate) fn add(&mut self, bytes: usize, count: ReadCount) -> Result<()> {
+        let bytes = u64::try_from(bytes).expect("lengths fit 64 bits");
         self.progress.rows += 1;
         self.progress.bytes += bytes;
         let (now, then) = (self.progress, self.reported);
@@ -62,6 +63,12 @@ impl<'w> RestoreWatch<'w> {
         // Tails of files are read too, and a plan does not count their bytes.
         self.progress.read_bytes = (self.before + count).bytes.min(now.plan_bytes);
         self.report()
+    }
+
+    /// Ends the rows of a table: however they ended, what they have read counts.
+    pub(crate) fn end_table(&mut self, count: ReadCount) {
+        self.before = self.before + count;
+        self.progress.read_bytes = self.before.bytes.min(self.progress.plan_bytes);
     }
 }
 
@@ -89,7 +96,7 @@ impl<'r, 'a, 'w> RestoreRows<'r, 'a, 'w> {
             None => key,
         };
         let row = (key, value);
-        self.watch.add(&row, self.rows.read_count())?;
+        self.watch.add(row.0.len() + row.1.len(), self.rows.read_count())?;
         Ok(row)
     }
 }
@@ -105,9 +112,6 @@ impl Iterator for RestoreRows<'_, '_, '_> {
 
 impl Drop for RestoreRows<'_, '_, '_> {
     fn drop(&mut self) {
-        // However it ends, what it has read counts.
-        self.watch.before = self.watch.before + self.rows.read_count();
-        let progress = &mut self.watch.progress;
-        progress.read_bytes = self.watch.before.bytes.min(progress.plan_bytes);
+        self.watch.end_table(self.rows.read_count());
     }
 }

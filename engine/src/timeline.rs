@@ -72,6 +72,23 @@ impl Timeline<'_> {
         }
     }
 
+    /// Every commit after `above` and up to `last`; `None` if one is not listed.
+    pub(crate) fn between(&self, above: Seq, last: Seq) -> Result<Option<CommitIndex>> {
+        let mut commits = CommitIndex::new();
+        let reached = |commits: &CommitIndex| commits.last().map_or(above, |commit| commit.seq);
+        let meets = |run: &Run<'_>| above < run.last().seq && run.first().seq <= last;
+        for run in self.runs().into_iter().filter(meets) {
+            let (index, reached) = (self.index(run)?, reached(&commits));
+            if reached.next() < run.first().seq {
+                return Ok(None);
+            }
+            // A segment may begin below what is sealed.
+            let more = index.iter().filter(|commit| reached < commit.seq && commit.seq <= last);
+            more.for_each(|commit| commits.push(commit));
+        }
+        Ok((reached(&commits) == last).then_some(commits))
+    }
+
     /// Deltas by seq, then the segments above them; empty ones left out.
     fn runs(&self) -> Vec<Run<'_>> {
         let sealed = self.manifest.sealed.seq;

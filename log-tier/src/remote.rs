@@ -33,7 +33,7 @@ mod stores;
 mod traffic;
 mod upload;
 
-pub use backups::{BACKUP_FORMAT, DetachedBackup};
+pub use backups::{BACKUP_FORMAT, DetachedBackup, PreviousBackup};
 pub use bucket_url::BucketUrl;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::{BeforeEach, Fault, FaultyStore, ManualStoreTimes, StoreCall};

@@ -1,5 +1,6 @@
 //! `backup …` with `--to` or `--from`: backups that lie in a bucket of their own.
 
+use foldback::log_tier::history::FileKind;
 use foldback::{BackupBucket, DetachedBackup, RestorePlan, Selection, Target};
 
 use super::restoring::watched;
@@ -88,6 +89,7 @@ fn list(screen: &mut Screen, bucket: &BackupBucket) -> Result<()> {
 
 fn show(screen: &mut Screen, backup: &DetachedBackup) -> Result<()> {
     let files = u64::try_from(backup.files.len()).unwrap_or(u64::MAX);
+    let previous = backup.previous.as_ref();
     screen.record(&[
         ("name", Cell::text(Some(&backup.name))),
         ("database", Cell::text(Some(backup.database.to_string()))),
@@ -99,6 +101,10 @@ fn show(screen: &mut Screen, backup: &DetachedBackup) -> Result<()> {
         ("rows", Cell::Count(backup.rows)),
         ("files", Cell::Count(files)),
         ("bytes", Cell::Bytes(backup.bytes)),
+        ("base_bytes", Cell::Bytes(backup.bytes_of(FileKind::Base))),
+        ("delta_bytes", Cell::Bytes(backup.bytes_of(FileKind::Delta))),
+        ("previous", Cell::text(previous.map(|previous| &previous.name))),
+        ("written_bytes", Cell::Bytes(backup.written_bytes.unwrap_or(backup.bytes))),
         ("reason", Cell::text(backup.reason.as_ref())),
     ])
 }

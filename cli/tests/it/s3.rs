@@ -25,6 +25,41 @@ fn events() -> String {
     (0..200).map(event).collect()
 }
 
+/// Copies a table into a bucket of backups, and what has changed since; deletes the first copy, and
+/// restores the second.
+fn check_backups(server: S3Server) {
+    let place = Workplace::new();
+    let bucket = server.bucket(&place);
+    let (url, safe) = (format!("s3://{bucket}/history"), format!("s3://{bucket}/backups"));
+    let row = |number: u64| {
+        let micros = 1_714_557_600_000_000 + number;
+        format!("{{\"key\":\"k{number:04}\",\"value\":\"{number:040x}\",\"timestamp\":{micros}}}\n")
+    };
+    let rows = place.write("rows.jsonl", (0..2_000).map(row).collect::<String>());
+    let db = |rest: &[&str]| on(&place, server, &[&["--data", "db"], rest].concat());
+    let import = ["import", "jsonl", &rows, "main", "--create", "--protect", "forever"];
+    db(&[&["--bucket", &url], &import[..]].concat()).done();
+    db(&["backup", "create", "whole", "main", "--to", &safe]).done();
+    db(&["put", "main", "k0001", "changed"]).done();
+    let next = db(&["backup", "create", "next", "main", "--to", &safe]).done().record();
+    assert_eq!(next["previous"], "whole");
+    let deleted = on(&place, server, &["backup", "delete", "whole", "--from", &safe]);
+    assert_eq!(deleted.done().record()["files"], 0);
+    let restored = db(&["backup", "restore", "next", "back", "--from", &safe]).done().record();
+    assert_eq!(restored["rows"], 2_000);
+    let mut command = place.command(&["--data", "db", "get", "back", "k0001"]);
+    server.name_in_environment(&mut command, &server.endpoint());
+    assert_eq!(run(&mut command).done().text(), "changed\n");
+    let deleted = on(&place, server, &["backup", "delete", "next", "--from", &safe]);
+    assert_eq!(deleted.done().record()["files"], next["files"]);
+}
+
+#[test]
+fn backups_on_real_servers_are_built_on_each_other() {
+    check_backups(MINISTACK);
+    check_backups(SEAWEEDFS);
+}
+
 /// Imports, restores, loses the local directory, and recovers.
 fn check_round(server: S3Server) {
     let place = Workplace::new();

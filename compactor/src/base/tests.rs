@@ -1,5 +1,6 @@
 //! Bases as they are written: whole, cut by key, and equal to the state.
 
+use bytes::Bytes;
 use foldback_log_tier::{Error, Seq, Timestamp};
 
 use super::*;

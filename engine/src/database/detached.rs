@@ -6,12 +6,17 @@ use foldback_log_tier::remote::DetachedBackup;
 
 use super::Database;
 use crate::detached::Copying;
+use crate::increment::{Increment, KnownState};
+use crate::past::{again_if_gone, check_database};
 use crate::{BackupBucket, Error, Progress, RestorePlan, Result};
 
 impl Database {
     /// Copies what a plan reads into a bucket of backups, under a name: it is restored from there
-    /// with nothing else. A plan of a backup detaches that backup. It is there whole, every file
-    /// read back, when this returns; if `watch` breaks, or anything fails, nothing of it is.
+    /// with nothing else. A plan of a backup detaches that backup. If the newest backup of the
+    /// table there is of no later commit, and history tells all that happened since, only that is
+    /// read and written, and the backup lists the files of that one, too: until it would come to
+    /// more bytes than the table had. It is there whole, every file that was written read back,
+    /// when this returns; if `watch` breaks, or anything fails, nothing of it is.
     ///
     /// # Errors
     ///
@@ -33,6 +38,22 @@ impl Database {
         let made = self.inner.config.clock.now();
         let file_bytes_target = self.inner.tools.policy.file_bytes_target;
         let copying = Copying { name, reason, plan, made, file_bytes_target };
-        bucket.make(copying, self.rows_of(plan)?, watch)
+        check_database(plan, self.id())?;
+        bucket.make(copying, self, watch)
+    }
+
+    /// What happened to the table of a plan after a state that is known elsewhere, up to the
+    /// plan's target; `None` if history does not tell all of it.
+    pub(crate) fn increment(
+        &self,
+        plan: &RestorePlan,
+        known: KnownState,
+    ) -> Result<Option<Increment<'_>>> {
+        let begin = || {
+            let past = self.past();
+            let catalog = self.inner.log.catalog();
+            past.increment(catalog.by_id(plan.table)?, plan, known, self.places())
+        };
+        again_if_gone(|| self.refresh(), begin)
     }
 }

@@ -111,7 +111,7 @@ impl Database {
     }
 
     /// The same, which also tells what it reads.
-    pub(super) fn rows_of<'a>(&'a self, plan: &'a RestorePlan) -> Result<SteadyRows<'a>> {
+    pub(crate) fn rows_of<'a>(&'a self, plan: &'a RestorePlan) -> Result<SteadyRows<'a>> {
         check_database(plan, self.id())?;
         let start = |plan| PlanRows::start(plan, self.places());
         SteadyRows::new(start(Cow::Borrowed(plan)), move || {

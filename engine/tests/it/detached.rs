@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 use crate::support::{State, collect, fast_directory, rows};
 
+mod increments;
+mod random;
+
 /// A database with some thousand rows in a protected table, of which a backup has several files.
 struct Place {
     scratch: TempDir,
@@ -53,6 +56,14 @@ impl Place {
     fn detach(&self, bucket: &BackupBucket, name: &str) -> Result<DetachedBackup> {
         let plan = self.database.plan("orders", Target::Latest, &Selection::all())?;
         self.database.detach_backup(&plan, (bucket, name), None, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// Begins the history of the table anew: no backup is built on one of the old history.
+    fn begin_anew(&self) {
+        self.database.unprotect("orders").expect("it is protected");
+        self.database.protect("orders", Retention::Secs(3_600)).expect("it is not any more");
+        self.database.seal().expect("the bucket takes it");
+        self.database.compact().expect("the bucket takes it");
     }
 }
 
@@ -181,6 +192,7 @@ fn a_deletion_takes_what_no_list_names_unless_a_lease_holds() {
     let (bucket, path) = (place.bucket("safe"), place.path("safe"));
     place.detach(&bucket, "first").expect("the bucket takes it");
     let of_first = files(&path, "history");
+    place.begin_anew();
     place.detach(&bucket, "second").expect("the bucket takes it");
     let leftover = &of_first[0];
     let name = leftover.file_name().and_then(|name| name.to_str()).expect("it is text");
@@ -208,6 +220,7 @@ fn a_deletion_takes_what_no_list_names_unless_a_lease_holds() {
     network.block_on(remote.delete(&[held])).expect("it is there");
 
     let second = read(&bucket, "second");
+    place.begin_anew();
     place.detach(&bucket, "third").expect("the bucket takes it");
     assert!(!left.exists(), "whoever makes a backup sweeps first");
     assert!(of_first.iter().all(|file| !file.exists()));

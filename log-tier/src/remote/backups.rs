@@ -1,12 +1,16 @@
 //! Detached backups: the list of the files that one consists of, in a bucket that is no database's.
 //!
-//! Like a manifest, a list is only ever created. A file that no list names belongs to no backup.
+//! Like a manifest, a list is only ever created. It names all files that a restore reads, those of
+//! the backup that it was built on among them. A file that no list names belongs to no backup.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{RemoteLog, SMALL_OBJECT_BYTES_MAX};
-use crate::manifest::{HistoryEntry, Manifest};
+use crate::history::FileKind;
+use crate::manifest::{HistoryEntry, Manifest, Scope};
 use crate::{Commit, DatabaseId, Error, Result, TableId, Timestamp, checked_json, names};
 
 /// The version of the bytes of a list.
@@ -15,7 +19,7 @@ pub const BACKUP_FORMAT: u32 = 1;
 /// Bytes that are asked for at once when a file is read back.
 const VERIFY_BYTES: u64 = 8 << 20;
 
-/// A state of a table that was copied whole: all that is needed to restore it, but its files.
+/// A state of a table in a bucket of its own: all that is needed to restore it, but its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetachedBackup {
@@ -36,12 +40,30 @@ pub struct DetachedBackup {
     /// What it is for, in the words of whoever made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Rows.
+    /// The backup that it was built on, if there was one: what it needs of that is in its own list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousBackup>,
+    /// Bytes of the files that were written for it; absent in lists of earlier builds, for which
+    /// all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_bytes: Option<u64>,
+    /// Rows of its files. With deltas among them, that counts rows that others took the place of,
+    /// and deletes.
     pub rows: u64,
     /// Bytes of its files.
     pub bytes: u64,
-    /// Its files, by ascending keys.
+    /// Its files: bases by ascending keys, and then deltas, oldest first.
     pub files: Vec<HistoryEntry>,
+}
+
+/// The backup that another was built on. It may be gone by now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousBackup {
+    /// Its name.
+    pub name: String,
+    /// The commit whose state it is.
+    pub target: Commit,
 }
 
 impl DetachedBackup {
@@ -100,19 +122,55 @@ impl DetachedBackup {
         Manifest { number, epoch: 1, sealed, files, ..Manifest::empty(self.database) }
     }
 
+    /// The commit whose state its bases are.
+    #[must_use]
+    pub fn base(&self) -> Commit {
+        let bases = self.files.iter().filter(|file| file.kind == FileKind::Base);
+        bases.map(|file| file.last).min().unwrap_or(self.target)
+    }
+
+    /// The last commit that its files cover. Nothing happened to the table after it, up to the
+    /// target.
+    #[must_use]
+    pub fn covered(&self) -> Commit {
+        self.files.iter().map(|file| file.last).max().unwrap_or(self.target)
+    }
+
+    /// Bytes of its files of one kind.
+    #[must_use]
+    pub fn bytes_of(&self, kind: FileKind) -> u64 {
+        self.files.iter().filter(|file| file.kind == kind).map(|file| file.bytes).sum()
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.format != BACKUP_FORMAT {
             return Err(format!("there is no backup format {}", self.format));
         }
-        let is_own = |file: &HistoryEntry| {
-            file.is_base_of(self.table) && file.last == self.target && file.until.is_none()
+        let base = self.base();
+        let is_own = |file: &HistoryEntry| match file.kind {
+            FileKind::Base => {
+                file.is_base_of(self.table) && file.last == base && file.until.is_none()
+            }
+            FileKind::Delta => {
+                let is_of_table = |scope: &Scope| scope.table == self.table;
+                file.scope.as_ref().is_some_and(is_of_table) && base.seq < file.first.seq
+            }
         };
         if let Some(file) = self.files.iter().find(|file| !is_own(file)) {
-            return Err(format!("{} is no base of its table at its commit", file.name));
+            return Err(format!(
+                "{} is no base of its table at #{}, nor a delta",
+                file.name, base.seq
+            ));
+        }
+        if self.previous.as_ref().is_some_and(|previous| previous.target > self.target) {
+            return Err("the backup that it is built on is of a later commit".to_owned());
         }
         let sum = |part: fn(&HistoryEntry) -> u64| {
             self.files.iter().map(part).fold(0, u64::saturating_add)
         };
+        if self.written_bytes.is_some_and(|written| written > self.bytes) {
+            return Err("more bytes were written for it than it has".to_owned());
+        }
         if (self.rows, self.bytes) != (sum(|file| file.rows), sum(|file| file.bytes)) {
             return Err("its rows or bytes are not those of its files".to_owned());
         }
@@ -142,6 +200,20 @@ impl RemoteLog {
         let object = names::backup(name);
         let body = self.read_small(&object).await?;
         body.map(|body| DetachedBackup::decode(&object, &body)).transpose()
+    }
+
+    /// The first of these files that is not in the bucket with its length; `None` if all are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store does not answer.
+    pub async fn first_missing<'f>(
+        &self,
+        files: &'f [HistoryEntry],
+    ) -> Result<Option<&'f HistoryEntry>> {
+        let there: BTreeSet<_> = self.list(names::HISTORY_PREFIX).await?.into_iter().collect();
+        let is_there = |file: &HistoryEntry| there.contains(&(file.name.clone(), file.bytes));
+        Ok(files.iter().find(|file| !is_there(file)))
     }
 
     /// Creates the list of a backup whose files are all there; says whether it is there now, and

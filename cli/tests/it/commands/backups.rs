@@ -95,3 +95,31 @@ fn a_copy_in_a_bucket_of_its_own_needs_nothing_else() {
     let gone = place.foldback(&["--format", "json", "backup", "list", "--from", &safe]).done();
     assert!(gone.records().is_empty());
 }
+
+#[test]
+fn a_copy_holds_what_has_changed_since_the_one_before() {
+    let place = Workplace::new();
+    let row = |number: u64| {
+        let micros = 1_714_557_600_000_000 + number;
+        let (key, value) = (format!("k{number:04}"), format!("{number:040x}"));
+        format!("{{\"key\":\"{key}\",\"value\":\"{value}\",\"timestamp\":{micros}}}\n")
+    };
+    let rows = place.write("rows.jsonl", (0..2_000).map(row).collect::<String>());
+    place.db(&["import", "jsonl", &rows, "main", "--create", "--protect", "forever"]).done();
+    let safe = format!("file://{}", place.path("safe").display());
+    let create = |name| ["backup", "create", name, "main", "--to", &safe];
+    let first = place.db_json(&create("first")).done().record();
+    assert!(first["previous"].is_null(), "{first:?}");
+    assert_eq!(first["written_bytes"], first["bytes"]);
+    place.db(&["put", "main", "k0001", "changed"]).done();
+    let made = place.db_json(&create("second")).done().record();
+    assert_eq!((&made["previous"], &made["base_bytes"]), (&"first".into(), &first["bytes"]));
+    assert_eq!(made["written_bytes"], made["delta_bytes"]);
+    let describe = ["--format", "json", "backup", "describe", "second", "--from", &safe];
+    assert_eq!(place.foldback(&describe).done().record(), made);
+    place.foldback(&["backup", "delete", "first", "--from", &safe]).done();
+    let rows = place.foldback(&["backup", "export", "second", "--from", &safe]).done();
+    assert!(rows.text().contains("changed"), "{}", rows.text());
+    place.db(&["backup", "restore", "second", "back", "--from", &safe]).done();
+    assert_eq!(place.db(&["get", "back", "k0001"]).done().text(), "changed\n");
+}

@@ -14,10 +14,17 @@ fn backup(name: &str) -> DetachedBackup {
         target: Commit { seq: Seq(7), timestamp: Timestamp(70) },
         made: Timestamp(80),
         reason: Some("before the release".to_owned()),
+        previous: Some(previous(6)),
+        written_bytes: Some(0),
         rows: 0,
         bytes: 0,
         files: Vec::new(),
     }
+}
+
+fn previous(seq: u64) -> PreviousBackup {
+    let target = Commit { seq: Seq(seq), timestamp: Timestamp(70) };
+    PreviousBackup { name: "before".to_owned(), target }
 }
 
 fn bucket() -> RemoteLog {
@@ -64,6 +71,8 @@ fn a_list_that_breaks_a_rule_is_not_written() {
     let unfit = [
         DetachedBackup { rows: 1, ..sound.clone() },
         DetachedBackup { bytes: 1, ..sound.clone() },
+        DetachedBackup { written_bytes: Some(1), ..sound.clone() },
+        DetachedBackup { previous: Some(previous(8)), ..sound.clone() },
         DetachedBackup { format: 2, ..sound },
     ];
     for backup in unfit {

@@ -2,7 +2,7 @@
 
 use foldback_log_tier::history::FileKind;
 use foldback_log_tier::manifest::HistoryEntry;
-use foldback_log_tier::remote::{BACKUP_FORMAT, DetachedBackup};
+use foldback_log_tier::remote::{BACKUP_FORMAT, DetachedBackup, PreviousBackup};
 use foldback_log_tier::{TableId, names};
 
 use super::{Door, accepted};
@@ -69,6 +69,8 @@ fn backup(sample: &Sample) -> DetachedBackup {
         target,
         made: manifest.published,
         reason: Some("before the sale".to_owned()),
+        previous: Some(PreviousBackup { name: "before".to_owned(), target }),
+        written_bytes: Some(0),
         rows: files.iter().map(|file| file.rows).sum(),
         bytes: files.iter().map(|file| file.bytes).sum(),
         files,
