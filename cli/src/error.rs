@@ -132,7 +132,10 @@ impl Error {
             Self::Schedules(_) => EXIT_FAILED,
             Self::Refused(_) => EXIT_REFUSED,
             Self::Damaged(_) => EXIT_DAMAGED,
-            Self::Engine(error) | Self::Unsealed(error) => match without_wrapping(error) {
+            Self::Engine(error) | Self::Unsealed(error) => match error {
+                error if error.is_of_local_disk() => EXIT_FAILED,
+                // It is done: to run it again would be refused.
+                Engine::RestoredUnsealed { .. } => EXIT_FAILED,
                 Engine::Tier(Tier::Unsupported(_)) => EXIT_USAGE,
                 Engine::Tier(Tier::Store { .. } | Tier::Superseded) => EXIT_UNREACHABLE,
                 Engine::Tier(Tier::Corrupt { .. } | Tier::Missing { .. }) => EXIT_DAMAGED,
@@ -158,6 +161,15 @@ impl Error {
             return Some(
                 "find out which process opened this database last: two must never write to one \
                  bucket; commits that were acknowledged here are safe in the local log",
+            );
+        }
+        if let Self::Engine(error) = self
+            && error.is_of_local_disk()
+        {
+            return Some(
+                "the disk of the data directory failed or is full; commits that were acknowledged \
+                 are safe in the log, and a restore leaves nothing behind; free space there, and run \
+                 it again",
             );
         }
         let is_said = !matches!(self, Self::Engine(_));
@@ -208,13 +220,5 @@ impl Error {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let subject = subject.into();
         move |source| Self::Io { action, subject, source }
-    }
-}
-
-/// What the bucket said where a restore is done and its base is not in the bucket.
-fn without_wrapping(error: &foldback::Error) -> &foldback::Error {
-    match error {
-        foldback::Error::RestoredUnsealed { source, .. } => source,
-        error => error,
     }
 }

@@ -161,15 +161,20 @@ impl Catalog {
         }
         let mut events: Vec<_> = made.iter().map(TableRecord::to_event).collect();
         made.into_iter().for_each(|record| self.insert(record));
-        for mut record in records {
-            record.id = self.restores.keys().next_back().map_or(1, |last| last + 1);
+        // A commit has one event a key: what makes room is what was there before.
+        let mut id = self.restores.keys().next_back().map_or(1, |last| last + 1);
+        let told = records.len().min(restores::RECORDS_MAX);
+        while self.restores.len() + told > restores::RECORDS_MAX {
+            let (oldest, _) = self.restores.pop_first().expect("what is told fits alone");
+            events.push(restores::removal(oldest));
+        }
+        let untold = records.len() - told;
+        for mut record in records.into_iter().skip(untold) {
+            record.id = id;
             record.ended = commit.timestamp;
             events.push(record.to_event());
-            self.restores.insert(record.id, Arc::new(record));
-        }
-        while self.restores.len() > restores::RECORDS_MAX {
-            let (oldest, _) = self.restores.pop_first().expect("it is longer than its limit");
-            events.push(restores::removal(oldest));
+            self.restores.insert(id, Arc::new(record));
+            id += 1;
         }
         Ok(events)
     }

@@ -22,6 +22,9 @@ pub const BATCH_EVENTS_MAX: usize = 900_000;
 /// Longest table name, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
+/// Longest text that says who asked for something, or why, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1024;
+
 /// How long a shorter retention waits, unless the settings say otherwise: a day.
 const SHORTENING_UNDO: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest that it may wait: a year.
@@ -143,6 +146,16 @@ impl Config {
             return Err(Error::Invalid("setting segment_age_max must be over zero".to_owned()));
         }
         Ok(())
+    }
+}
+
+/// Refuses a text that is too long for a record of the catalog.
+pub(crate) fn check_text(what: &str, text: Option<&str>) -> Result<()> {
+    match text.map_or(0, str::len) {
+        bytes if bytes > TEXT_BYTES_MAX => Err(Error::Invalid(format!(
+            "{what} has {bytes} bytes, {TEXT_BYTES_MAX} is the most; nothing was changed"
+        ))),
+        _ => Ok(()),
     }
 }
 

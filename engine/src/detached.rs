@@ -138,9 +138,7 @@ impl BackupBucket {
             Ok::<_, TierError>((found, names))
         })?;
         let Some(backup) = found else {
-            let near = near_names(name, names.iter().map(String::as_str));
-            let near = near.into_iter().map(str::to_owned).collect();
-            return Err(Error::BackupNotFound { name: name.to_owned(), near });
+            return Err(not_found(name, &names));
         };
         let history = Arc::new(HistoryReader::new(self.remote.clone(), backup.database));
         Ok(BackupReader { bucket: self, backup, history })
@@ -154,7 +152,12 @@ impl BackupBucket {
     /// [`Error::BackupNotFound`]; [`Error::Tier`] if the bucket is out of reach: the backup is
     /// there then or not, and files that stay are taken by the next deletion.
     pub fn delete(&self, name: &str) -> Result<DeletedBackup> {
-        self.backup(name)?;
+        let (remote, asked) = (self.remote.clone(), name.to_owned());
+        let names = self.network.run(async move { remote.list_backups().await })?;
+        // One whose list is damaged goes like any other.
+        if !names.contains(&asked) {
+            return Err(not_found(name, &names));
+        }
         let (remote, list) = (self.remote.clone(), names::backup(name));
         self.network.run(async move { remote.delete(&[list]).await })?;
         let remote = self.remote.clone();
@@ -218,7 +221,14 @@ impl BackupBucket {
     /// The backup that one of what a plan reads is built on, all of whose files are there.
     fn previous(&self, plan: &RestorePlan) -> Result<Option<DetachedBackup>> {
         let remote = self.remote.clone();
-        let backups = self.network.run(async move { read_backups(&remote).await })?;
+        let backups = self.network.run(async move { read_backups(&remote).await });
+        let backups = match backups {
+            Err(error @ TierError::Corrupt { .. }) => {
+                tracing::warn!(%error, "a list of a backup is damaged; nothing is built on another");
+                return Ok(None);
+            }
+            read => read?,
+        };
         let Some(previous) = choose_previous(backups, plan) else { return Ok(None) };
         let (remote, listed) = (self.remote.clone(), previous.files.clone());
         let missing = self.network.run(async move {
@@ -393,7 +403,11 @@ async fn sweep(remote: &RemoteLog) -> Result<Option<usize>, TierError> {
     if leases.iter().any(|held| !held.expired(store_now)) {
         return Ok(None);
     }
-    let backups = read_backups(remote).await?;
+    let backups = match read_backups(remote).await {
+        // Which files it needs is not known, so all stay.
+        Err(TierError::Corrupt { .. } | TierError::Unsupported(_)) => return Ok(None),
+        read => read?,
+    };
     let listed: BTreeSet<_> =
         backups.iter().flat_map(|backup| &backup.files).map(|file| &file.name).collect();
     let is_orphan = |name: &String| names::parse_history(name).is_some() && !listed.contains(name);
@@ -402,6 +416,12 @@ async fn sweep(remote: &RemoteLog) -> Result<Option<usize>, TierError> {
     let gone: Vec<_> = orphans.iter().cloned().chain(dead).collect();
     remote.delete(&gone).await?;
     Ok(Some(orphans.len()))
+}
+
+fn not_found(name: &str, names: &[String]) -> Error {
+    let near = near_names(name, names.iter().map(String::as_str));
+    let near = near.into_iter().map(str::to_owned).collect();
+    Error::BackupNotFound { name: name.to_owned(), near }
 }
 
 async fn read_backups(remote: &RemoteLog) -> Result<Vec<DetachedBackup>, TierError> {

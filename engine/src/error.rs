@@ -290,3 +290,12 @@ fn did_you_mean(list: &str, near: &[String]) -> String {
         names => format!("; did you mean {}?", names.join(", ")),
     }
 }
+
+impl Error {
+    /// Whether the disk of the data directory refused something for a table's present: it is full,
+    /// or it fails. No bytes are damaged by that.
+    #[must_use]
+    pub const fn is_of_local_disk(&self) -> bool {
+        matches!(self, Self::Present { source: lsm_tree::Error::Io(_), .. })
+    }
+}

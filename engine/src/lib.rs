@@ -79,7 +79,7 @@ pub use catalog::{
 pub use clock::{Clock, ManualClock, SystemClock, steady_now};
 pub use config::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX,
-    VALUE_BYTES_MAX,
+    TEXT_BYTES_MAX, VALUE_BYTES_MAX,
 };
 pub use database::{Database, Opening, Recovery, Status};
 pub use detached::{BackupBucket, BackupReader, DeletedBackup};

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::catalog::{Catalog, CatalogChange};
 use crate::clock::{Clock, steady_now};
-use crate::config::Durability;
+use crate::config::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Durability};
 use crate::health::Health;
 use crate::present::{Present, TableTree};
 use crate::{Error, Result, threads};
@@ -307,6 +307,7 @@ impl Writer {
             _ => None,
         };
         let events = catalog.apply(change, commit)?;
+        check_change(&events)?;
         self.guarded(|writer| {
             // Trees are served before the commit shows, and retired after it.
             trees.into_iter().for_each(|tree| writer.parts.present.serve(tree));
@@ -440,4 +441,22 @@ impl Writer {
 pub(crate) fn event_bytes(event: &Event) -> u64 {
     let value_bytes = event.change.value().map_or(0, bytes::Bytes::len);
     u64::try_from(event.key.len() + value_bytes).expect("lengths fit 64 bits")
+}
+
+/// Refuses what can't be one commit, before anything is changed: history has one event a key in
+/// each, and the log has frames of a bounded size.
+fn check_change(events: &[Event]) -> Result<()> {
+    let keys: std::collections::BTreeSet<_> = events.iter().map(|event| &event.key).collect();
+    assert_eq!(keys.len(), events.len(), "a change to the catalog has one event a key");
+    let bytes: u64 = events.iter().map(event_bytes).sum();
+    let fits = usize::try_from(bytes).is_ok_and(|bytes| bytes <= BATCH_BYTES_MAX);
+    match fits && events.len() <= BATCH_EVENTS_MAX {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "this change to the catalog has {} records of {bytes} bytes together, and one commit \
+             holds {BATCH_EVENTS_MAX} of {BATCH_BYTES_MAX} bytes; nothing was changed; do it in \
+             parts",
+            events.len()
+        ))),
+    }
 }

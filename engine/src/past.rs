@@ -13,7 +13,7 @@ use crate::backups;
 use crate::catalog::Catalog;
 use crate::plan::{PlanInputs, plan};
 use crate::reading::Places;
-use crate::target::windows;
+use crate::target::{kept, windows};
 use crate::timeline::Timeline;
 use crate::{
     BackupRecord, Error, Resolved, RestorePlan, Result, Selection, TableRecord, Target, Window,
@@ -48,6 +48,12 @@ impl Past<'_> {
     pub(crate) fn windows(&self, record: &TableRecord) -> Vec<Window> {
         let PastMoment { manifest, tip, now, .. } = &self.moment;
         windows(record, manifest, *tip, *now)
+    }
+
+    /// The windows of a table, with those that hold no instant and are restored from by number.
+    pub(crate) fn kept(&self, record: &TableRecord) -> Vec<Window> {
+        let PastMoment { manifest, tip, now, .. } = &self.moment;
+        kept(record, manifest, *tip, *now)
     }
 
     /// The commit that a target comes to, which lies in a window of the table.
@@ -86,7 +92,8 @@ impl Past<'_> {
             Target::Before(before) => before.saturating_add_micros(-1),
             Target::Latest | Target::Seq(_) => next.map_or(Timestamp::MAX, ends),
         };
-        let restorable = windows
+        let restorable = self
+            .kept(record)
             .iter()
             .any(|window| window.contains(commit.seq) && window.earliest <= lasts_until);
         match restorable {

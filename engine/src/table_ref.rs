@@ -108,8 +108,8 @@ pub(crate) fn choose_any<'c>(
     };
     let of_name = catalog.all().filter(|record| record.name == *name);
     let choices: Vec<_> = of_name
+        .filter(|record| record.dropped.is_none() || !past.kept(record).is_empty())
         .map(|record| TableChoice { record: record.clone(), windows: past.windows(record) })
-        .filter(|choice| choice.record.dropped.is_none() || !choice.windows.is_empty())
         .collect();
     // What was dropped and has nothing left is as if it had never been.
     if choices.iter().all(|choice| choice.record.dropped.is_none()) {
@@ -129,7 +129,7 @@ pub(crate) fn dropped(past: &Past<'_>, catalog: &Catalog) -> Vec<TableRecord> {
     let mut dropped: Vec<_> =
         catalog.all().filter(|record| record.dropped.is_some()).cloned().collect();
     let rank =
-        |record: &TableRecord| (past.windows(record).is_empty(), std::cmp::Reverse(record.dropped));
+        |record: &TableRecord| (past.kept(record).is_empty(), std::cmp::Reverse(record.dropped));
     dropped.sort_by_cached_key(rank);
     dropped
 }

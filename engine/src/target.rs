@@ -68,10 +68,22 @@ impl Window {
 /// the files of `manifest` keep the promise.
 ///
 /// A window begins where history does, which is at or before the horizon: what its retention would
-/// let go and nothing has taken yet can be restored too. One that ended with the timestamp that it
-/// began with has that one instant: its commits are restored by their numbers, as the instant takes
-/// later commits too.
+/// let go and nothing has taken yet can be restored too.
 pub(crate) fn windows(
+    record: &TableRecord,
+    manifest: &Manifest,
+    tip: Commit,
+    now: Timestamp,
+) -> Vec<Window> {
+    let mut windows = kept(record, manifest, tip, now);
+    windows.retain(|window| window.open || window.earliest <= window.latest);
+    windows
+}
+
+/// The same with those that hold no instant: a table can live within one timestamp, as all commits
+/// carry one while a clock that went back is waited for. The instant takes later commits too, so
+/// that only numbers name its states.
+pub(crate) fn kept(
     record: &TableRecord,
     manifest: &Manifest,
     tip: Commit,
@@ -85,7 +97,6 @@ pub(crate) fn windows(
             None => (now.max(tip.timestamp), tip.seq),
         };
         let (earliest, open) = (first.timestamp, interval.last.is_none());
-        let latest = latest.max(earliest);
         windows.push(Window { earliest, latest, first: first.seq, last, open });
     }
     windows

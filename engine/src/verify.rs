@@ -153,6 +153,8 @@ pub struct VerifyReport {
     pub unlisted_files: u64,
     /// Bytes of them.
     pub unlisted_bytes: u64,
+    /// Whether the catalog could be read; if not, it is not known which tables need what.
+    pub catalog_is_read: bool,
 }
 
 /// Verifies the bucket of a database.

@@ -114,6 +114,10 @@ pub(super) fn file_format(asked: &RestoreArgs, format: Option<Format>) -> Result
     match (format, ending.and_then(std::ffi::OsStr::to_str)) {
         (None, Some("parquet")) => Ok(ExportFormat::Parquet),
         (None, Some("csv")) => Ok(ExportFormat::Csv),
+        (None, Some(other)) if other != "jsonl" => Err(Error::usage(format!(
+            "which form a file that ends in .{other} has is not known: say --format jsonl, csv or \
+             parquet, or let it end so"
+        ))),
         (format, _) => Format::of_export(format),
     }
 }

@@ -42,17 +42,30 @@ pub(super) fn run(settings: &Settings, verify: &VerifyArgs, screen: &mut Screen)
     match report.findings.len() {
         0 => Ok(()),
         findings => {
-            tell_findings(&report.findings)?;
+            tell_findings(&report)?;
+            let else_ = match has_lost_its_catalog(&report) {
+                false => "all else can be restored",
+                true => {
+                    "until the catalog is whole, nothing can be read from the bucket alone, and the \
+                     database can't be recovered from it"
+                }
+            };
             Err(Error::Damaged(format!(
                 "{} of damage or loss in the bucket; nothing was changed; what is said not to be \
                  restorable stays so until the objects are brought back, byte for byte, from a copy \
-                 or an older version that the store keeps of them; all else can be restored; if the \
-                 machine that writes still has its data directory, keep it, and export the tables \
-                 from there",
+                 or an older version that the store keeps of them; {else_}; if the machine that \
+                 writes still has its data directory, keep it, and export the tables from there",
                 counted(u64::try_from(findings).unwrap_or(u64::MAX), "finding")
             )))
         }
     }
+}
+
+/// Whether the newest state of the catalog can't be read.
+fn has_lost_its_catalog(report: &VerifyReport) -> bool {
+    let of_catalog = |hurt: &Hurt| hurt.table == foldback::TableId::CATALOG;
+    let mut hurts = report.findings.iter().flat_map(|finding| &finding.hurts);
+    !report.catalog_is_read || hurts.any(|hurt| of_catalog(hurt) && hurt.until.is_none())
 }
 
 /// Runs with a bar for each level.
@@ -158,14 +171,17 @@ fn tell_notes(report: &VerifyReport) {
 }
 
 /// Each finding in a sentence. What can't be told to anyone is in the exit code.
-fn tell_findings(findings: &[VerifyFinding]) -> Result<()> {
-    for finding in findings {
+fn tell_findings(report: &VerifyReport) -> Result<()> {
+    for finding in &report.findings {
         let object = finding.object.as_deref().unwrap_or("the history");
         let at = finding.offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default();
         let backups = finding.backups.iter().map(|name| format!("backup {name:?}"));
         let hurts: Vec<_> = finding.hurts.iter().map(ToString::to_string).chain(backups).collect();
         let hurts = match (hurts.as_slice(), &finding.object) {
             ([], None) => String::new(),
+            ([], Some(_)) if !report.catalog_is_read => {
+                "; what needs it is not known, as the catalog can't be read".to_owned()
+            }
             ([], Some(_)) => "; no table and no backup needs it to be restored".to_owned(),
             _ => format!("; not restorable: {}", hurts.join("; ")),
         };

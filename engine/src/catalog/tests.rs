@@ -130,6 +130,25 @@ fn the_restore_log_keeps_its_newest_records_and_reads_back_as_it_was() {
     assert_eq!(read.restores().cloned().collect::<Vec<_>>(), records);
 }
 
+/// A commit has one event a key, however many records it brings.
+#[test]
+fn more_records_at_once_than_the_log_keeps_are_one_event_each() {
+    let mut catalog = with_tables(&["orders"]);
+    let max = restores::RECORDS_MAX;
+    let mut next_id = 1;
+    for (at, count) in (2..).zip([3, max - 3, 1, max, max + 700, 2]) {
+        let records = (0..count).map(|number| failed(&number.to_string())).collect();
+        let change = CatalogChange::Restore { tables: Vec::new(), records };
+        let events = catalog.apply(change, commit(at)).expect("it names no table");
+        let keys: std::collections::BTreeSet<_> = events.iter().map(|event| &event.key).collect();
+        assert_eq!(keys.len(), events.len(), "{count} at once");
+        next_id += u64::try_from(count.min(max)).expect("it is small");
+        let newest = catalog.restores().next().expect("there are some");
+        assert_eq!((newest.id, catalog.restores().count() <= max), (next_id - 1, true));
+        assert_eq!(newest.outcome, RestoreOutcome::Failed((count - 1).to_string()));
+    }
+}
+
 #[test]
 fn damaged_records_of_restores_are_told_by_their_key() {
     let mut catalog = Catalog::default();

@@ -5,6 +5,7 @@ use foldback_log_tier::{Commit, Seq};
 use super::Database;
 use crate::backups::{bytes_of, check_kept, empty_since, finished};
 use crate::catalog::{BackupChange, CatalogChange, NewBackup};
+use crate::config::check_text;
 use crate::past::again_if_gone;
 use crate::{BackupBytes, BackupRecord, RestorePlan, Result, Selection, TableRef, Target};
 
@@ -47,6 +48,7 @@ impl Database {
         target: Target,
         purpose: Purpose<'_>,
     ) -> Result<BackupRecord> {
+        check_text("the reason", purpose.reason)?;
         self.inner.log.catalog().check_backup_name_is_free(name)?;
         let backup = self.on_chosen(table, target, |past, record| {
             let target = past.resolve(record, target)?.commit;

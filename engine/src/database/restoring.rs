@@ -11,6 +11,7 @@ use foldback_log_tier::{Commit, Seq, Timestamp};
 use super::{Database, check_retention};
 use crate::catalog::{CatalogChange, RestoredTable};
 use crate::clock::steady_now;
+use crate::config::{TEXT_BYTES_MAX, check_text};
 use crate::past::check_database;
 use crate::present::{Row, TableTree};
 use crate::restore_rows::{RestoreRows, RestoreWatch, Watch};
@@ -243,6 +244,8 @@ impl Database {
             RestoreSource::Bucket(reader) => check_database(plan, reader.database())?,
             RestoreSource::Backup(backup) => backup.check(plan)?,
         }
+        check_text("the reason", options.reason.as_deref())?;
+        check_text("the name of who asks", options.by.as_deref())?;
         options.rewrite.as_ref().map_or(Ok(()), |rewrite| rewrite.check(&plan.selection))
     }
 
@@ -433,7 +436,11 @@ impl Database {
 fn outcome_of(error: &impl fmt::Display, cancelled: bool) -> RestoreOutcome {
     match cancelled {
         true => RestoreOutcome::Cancelled,
-        false => RestoreOutcome::Failed(error.to_string()),
+        false => {
+            let mut text = error.to_string();
+            text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+            RestoreOutcome::Failed(text)
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use foldback_log_tier::history::FileKind;
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::{Commit, KeyRange, Seq, TableId};
 
-use crate::target::windows;
+use crate::target::kept;
 use crate::{ProtectionInterval, Retention, TableRecord, instant};
 
 /// Commits of a table whose states can't be restored: `first` and those after it, up to the one
@@ -84,7 +84,7 @@ pub(crate) struct SealedWindow {
 /// The windows of a table as far as they are sealed, in order.
 pub(crate) fn sealed_windows(manifest: &Manifest, record: &TableRecord) -> Vec<SealedWindow> {
     let sealed = manifest.sealed;
-    let windows = windows(record, manifest, sealed, sealed.timestamp);
+    let windows = kept(record, manifest, sealed, sealed.timestamp);
     let of_window = |window: &crate::Window| {
         let interval = record.protection.iter().find(|interval| interval.contains(window.first))?;
         let first = Commit { seq: window.first, timestamp: window.earliest };

@@ -27,6 +27,8 @@ const UNWRITTEN_FOR_MAX: Duration = Duration::from_secs(1);
 struct Noted {
     format: u32,
     database: DatabaseId,
+    /// The bucket: a copy of it has bytes of its own.
+    bucket: String,
     /// By object name.
     sound: BTreeMap<String, NotedFile>,
 }
@@ -55,20 +57,21 @@ impl VerifyNotes {
     pub(super) fn open(
         fs: Arc<dyn Fs>,
         path: &Path,
-        database: DatabaseId,
+        (database, bucket): (DatabaseId, String),
         now: Instant,
     ) -> Result<Self> {
         let noted = match read(fs.as_ref(), path)? {
-            Some(noted) if noted.database == database => noted,
+            Some(noted) if (noted.database, &noted.bucket) == (database, &bucket) => noted,
             Some(noted) => {
                 return Err(Error::Invalid(format!(
-                    "{} notes what was verified of database {}, and this is database {database}: \
-                     name another file",
+                    "{} notes what was verified of database {} in bucket {}, and this is database \
+                     {database} in bucket {bucket}: name another file",
                     path.display(),
-                    noted.database
+                    noted.database,
+                    noted.bucket
                 )));
             }
-            None => Noted { format: FORMAT, database, sound: BTreeMap::new() },
+            None => Noted { format: FORMAT, database, bucket, sound: BTreeMap::new() },
         };
         let mut notes =
             Self { fs, path: path.to_path_buf(), noted, unwritten_bytes: 0, written_at: now };

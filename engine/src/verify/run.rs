@@ -68,7 +68,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let examined = &verifier.examined;
         let notes = options.notes.as_ref().map(|path| {
-            VerifyNotes::open(Arc::clone(&verifier.fs), path, examined.database, steady_now())
+            let place = (examined.database, examined.remote().name().to_owned());
+            VerifyNotes::open(Arc::clone(&verifier.fs), path, place, steady_now())
         });
         let (manifest, catalog) = match &verifier.catalog {
             Some(catalog) => (examined.newest()?, Ok(catalog.clone())),
@@ -93,6 +94,7 @@ impl<'a> Run<'a> {
             replaced: 0,
             unlisted_files: 0,
             unlisted_bytes: 0,
+            catalog_is_read: catalog_damage.is_none(),
         };
         let (reading, today) =
             (FileReading::new(examined, options.bytes_per_sec, watch), examined.clock.now());

@@ -269,3 +269,26 @@ fn buckets_of_databases_and_of_backups_are_told_apart() {
     assert!(error.contains("\"first\"") && error.contains("--from"), "{error}");
     assert_eq!(files(&place.path("safe"), "manifest"), Vec::<PathBuf>::new());
 }
+
+/// One damaged list is told by name, and is in nobody's way.
+#[test]
+fn a_damaged_list_blocks_no_other_backup() {
+    let place = Place::new();
+    let (bucket, path) = (place.bucket("safe"), place.path("safe"));
+    let expected = rows(&place.database, "orders");
+    place.detach(&bucket, "first").expect("the bucket takes it");
+    let list = path.join("backups").join("first.json");
+    let mut bytes = std::fs::read(&list).expect("it is there");
+    bytes[40] ^= 1;
+    std::fs::write(&list, bytes).expect("it can be written");
+    let damaged = bucket.backups().expect_err("a list is damaged").to_string();
+    assert!(damaged.contains("backups/first.json"), "{damaged}");
+    let second = place.detach(&bucket, "second").expect("the bucket takes it");
+    assert!(second.previous.is_none(), "nothing is built on what can't be read");
+    let deleted = bucket.delete("first").expect("it is there");
+    assert!(!deleted.files_stay);
+    let backup = bucket.backup("second").expect("it is there");
+    let plan = backup.plan(&Selection::all()).expect("it is whole");
+    restore(&place.database, &backup, &plan, "back").expect("the name is free");
+    assert_eq!(rows(&place.database, "back"), expected);
+}

@@ -31,11 +31,17 @@ fn place() -> (Arc<dyn Fs>, PathBuf, DatabaseId) {
     (fs, PathBuf::from("/notes/verified.json"), DatabaseId::random())
 }
 
+fn bucket_of(database: DatabaseId) -> (DatabaseId, String) {
+    (database, "s3://one".to_owned())
+}
+
 #[test]
 fn what_was_noted_is_known_again_at_its_level_and_with_its_bytes() {
     let (fs, path, database) = place();
     let now = steady_now();
-    let open = || VerifyNotes::open(Arc::clone(&fs), &path, database, now).expect("they are ours");
+    let open = || {
+        VerifyNotes::open(Arc::clone(&fs), &path, bucket_of(database), now).expect("they are ours")
+    };
     let sound = file(UNWRITTEN_BYTES_MAX);
     open().note(&sound, VerifyLevel::Checksum, now).expect("it can be written");
     let notes = open();
@@ -51,8 +57,10 @@ fn what_was_noted_is_known_again_at_its_level_and_with_its_bytes() {
 fn they_are_written_after_so_many_bytes_or_so_long() {
     let (fs, path, database) = place();
     let begin = steady_now();
-    let open =
-        || VerifyNotes::open(Arc::clone(&fs), &path, database, begin).expect("they are ours");
+    let open = || {
+        VerifyNotes::open(Arc::clone(&fs), &path, bucket_of(database), begin)
+            .expect("they are ours")
+    };
     let (mut notes, small) = (open(), [file(1), file(1), file(UNWRITTEN_BYTES_MAX)]);
     let known = || small.each_ref().map(|file| open_has(&fs, &path, database, file));
     notes.note(&small[0], VerifyLevel::Checksum, begin).expect("it is noted");
@@ -65,7 +73,7 @@ fn they_are_written_after_so_many_bytes_or_so_long() {
 }
 
 fn open_has(fs: &Arc<dyn Fs>, path: &Path, database: DatabaseId, file: &HistoryEntry) -> bool {
-    let notes = VerifyNotes::open(Arc::clone(fs), path, database, steady_now());
+    let notes = VerifyNotes::open(Arc::clone(fs), path, bucket_of(database), steady_now());
     notes.expect("they are ours").has(file, VerifyLevel::List)
 }
 
@@ -73,11 +81,15 @@ fn open_has(fs: &Arc<dyn Fs>, path: &Path, database: DatabaseId, file: &HistoryE
 fn what_is_not_ours_is_refused() {
     let (fs, path, database) = place();
     let now = steady_now();
-    VerifyNotes::open(Arc::clone(&fs), &path, database, now).expect("it can be written");
-    let other = VerifyNotes::open(Arc::clone(&fs), &path, DatabaseId::random(), now);
+    VerifyNotes::open(Arc::clone(&fs), &path, bucket_of(database), now).expect("it can be written");
+    let copied = (database, "s3://another".to_owned());
+    let copied = VerifyNotes::open(Arc::clone(&fs), &path, copied, now);
+    assert!(matches!(copied, Err(Error::Invalid(_))), "a copy has bytes of its own: {copied:?}");
+    let other = VerifyNotes::open(Arc::clone(&fs), &path, bucket_of(DatabaseId::random()), now);
     assert!(matches!(other, Err(Error::Invalid(_))), "{other:?}");
-    let nowhere = VerifyNotes::open(Arc::clone(&fs), Path::new("/no/such"), database, now);
+    let nowhere =
+        VerifyNotes::open(Arc::clone(&fs), Path::new("/no/such"), bucket_of(database), now);
     assert!(matches!(nowhere, Err(Error::Tier(TierError::Local { .. }))), "{nowhere:?}");
-    let is_no_file = VerifyNotes::open(fs, Path::new("/notes/.."), database, now);
+    let is_no_file = VerifyNotes::open(fs, Path::new("/notes/.."), bucket_of(database), now);
     assert!(matches!(is_no_file, Err(Error::Invalid(_))), "{is_no_file:?}");
 }

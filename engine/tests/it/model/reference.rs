@@ -285,7 +285,6 @@ impl Model {
             assert!(interval.first.timestamp <= window.earliest, "{window:?}");
             let (latest, last) = self.end_of(interval);
             let open = interval.last.is_none();
-            let latest = latest.max(window.earliest);
             assert_eq!((window.latest, window.last, window.open), (latest, last, open));
             let is_it = |promise: &Window| promise.last == window.last;
             if let Some(promise) = promised.next_if(is_it) {
@@ -308,14 +307,26 @@ impl Model {
         for interval in table.intervals.iter().filter(|interval| !interval.discarded) {
             let (latest, last) = self.end_of(interval);
             let earliest = interval.first.timestamp.max(interval.given_up);
-            // One that ended within the microsecond in which it began has that instant.
-            let latest = latest.max(interval.first.timestamp);
+            // A window that ended before it had lasted a microsecond holds no instant.
             if interval.last.is_none() || earliest <= latest {
                 let (first, open) = (interval.first.seq, interval.last.is_none());
                 windows.push(Window { earliest, latest, first, last, open });
             }
         }
         windows
+    }
+
+    /// Whether a commit lies where protection began and ended within one timestamp: no window tells
+    /// of it, and only its number names it.
+    pub(super) fn is_within_one_instant(&self, name: &str, seq: Seq) -> bool {
+        let table = self.live(name).expect("it is live");
+        let mut ended = table.intervals.iter().filter(|interval| !interval.discarded);
+        ended.any(|interval| {
+            interval.last.is_some_and(|last| {
+                let holds = interval.first.seq <= seq && seq < last.seq;
+                holds && interval.first.timestamp == last.timestamp
+            })
+        })
     }
 
     /// What a target comes to. An instant that was asked for is closed: what commits later is
