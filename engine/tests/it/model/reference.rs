@@ -316,17 +316,21 @@ impl Model {
         windows
     }
 
-    /// Whether a commit lies where protection began and ended within one timestamp: no window tells
-    /// of it, and only its number names it.
+    /// The commits of intervals that began and ended within one timestamp: no window tells of them,
+    /// and only numbers name them.
+    pub(super) fn within_one_instant(table: &ModelTable) -> impl Iterator<Item = Window> {
+        table.intervals.iter().filter(|interval| !interval.discarded).filter_map(|interval| {
+            let Commit { seq: first, timestamp: earliest } = interval.first;
+            let end = interval.last.filter(|end| end.timestamp == earliest)?;
+            let (latest, last) = (earliest, end.seq.prev());
+            Some(Window { earliest, latest, first, last, open: false })
+        })
+    }
+
+    /// Whether a commit of a live table is one of those.
     pub(super) fn is_within_one_instant(&self, name: &str, seq: Seq) -> bool {
         let table = self.live(name).expect("it is live");
-        let mut ended = table.intervals.iter().filter(|interval| !interval.discarded);
-        ended.any(|interval| {
-            interval.last.is_some_and(|last| {
-                let holds = interval.first.seq <= seq && seq < last.seq;
-                holds && interval.first.timestamp == last.timestamp
-            })
-        })
+        Self::within_one_instant(table).any(|window| window.contains(seq))
     }
 
     /// What a target comes to. An instant that was asked for is closed: what commits later is

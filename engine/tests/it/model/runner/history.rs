@@ -1,9 +1,9 @@
 //! The steps that change what is kept of a history, bring one back, or read it where it lies.
 
-use foldback::{Error, KeyRange, Retention, TableRef, Window};
+use foldback::{Error, KeyRange, Retention, TableRef, Target, Window};
 
 use super::{Runner, UNDO_SECS};
-use crate::model::reference::{Answer, ModelTable};
+use crate::model::reference::{Answer, Model, ModelTable};
 use crate::model::steps::{Aim, NAMES};
 use crate::support::{State, collect, rows};
 
@@ -51,8 +51,13 @@ impl Runner {
         // Nothing is to go while answers are compared.
         self.database().compact().expect("history can be read");
         let windows_of = |table: &ModelTable| -> Vec<Window> {
-            let windows = self.database().windows(table.id).unwrap_or_default();
+            let mut windows = self.database().windows(table.id).unwrap_or_default();
             self.model.check_windows(table, &windows);
+            // What holds no instant is in no window, and may have been given up.
+            let is_kept = |window: &Window| {
+                self.database().resolve(table.id, Target::Seq(window.last)).is_ok()
+            };
+            windows.extend(Model::within_one_instant(table).filter(is_kept));
             windows
         };
         let dropped = self.model.all_dropped(name);
