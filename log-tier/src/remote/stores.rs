@@ -85,7 +85,7 @@ fn open_s3(
     for (name, value) in &options.store_options {
         builder = builder.with_config(s3_key(name)?, value);
     }
-    refuse_plain_http(&builder)?;
+    check_endpoint(&builder)?;
     let store = builder
         .with_bucket_name(&place.bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
@@ -100,13 +100,21 @@ fn s3_key(name: &str) -> Result<AmazonS3ConfigKey> {
     key.ok_or_else(|| unknown_option(name, S3_OPTIONS))
 }
 
-/// The client would refuse every request to such an endpoint, in words that tell nobody why.
-fn refuse_plain_http(builder: &AmazonS3Builder) -> Result<()> {
-    let value = |key: AmazonS3ConfigKey| builder.get_config_value(&key).unwrap_or_default();
-    let endpoint = match value(AmazonS3ConfigKey::S3Endpoint) {
-        general if general.is_empty() => value(AmazonS3ConfigKey::Endpoint),
-        special => special,
+/// The client would refuse every request to an endpoint of plain HTTP, in words that tell nobody
+/// why, and panic over one that is no URL.
+fn check_endpoint(builder: &AmazonS3Builder) -> Result<()> {
+    let set = |key: AmazonS3ConfigKey| builder.get_config_value(&key);
+    let value = |key: AmazonS3ConfigKey| set(key).unwrap_or_default();
+    let special = set(AmazonS3ConfigKey::S3Endpoint).filter(|special| !special.is_empty());
+    let Some(endpoint) = special.or_else(|| set(AmazonS3ConfigKey::Endpoint)) else {
+        return Ok(());
     };
+    if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
+        return Err(Error::Unsupported(format!(
+            "the store's endpoint {endpoint:?} is no URL: write it as https://host:port, or leave it \
+             unset, also in the environment, for the one of AWS"
+        )));
+    }
     let allowed = value(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
     let is_true = ["1", "true", "on", "yes", "y"].contains(&allowed.to_ascii_lowercase().as_str());
     if endpoint.starts_with("http://") && !is_true {

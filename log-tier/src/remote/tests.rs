@@ -101,6 +101,8 @@ fn options_that_mean_nothing_are_refused() {
     check("s3://b", &[("colour", "x")], "the options are aws_access_key_id, ");
     check("s3://b", &[("aws_conditional_put", "disabled")], "no option");
     check("s3://b", &[("aws_endpoint", "http://127.0.0.1:1")], "aws_allow_http = \"true\"");
+    check("s3://b", &[("aws_endpoint", "")], "endpoint \"\" is no URL");
+    check("s3://b", &[("aws_endpoint", "127.0.0.1:1")], "is no URL: write it as https");
     check("s3://b", &[("aws_allow_http", "perhaps")], "did not open s3://b");
 }
 
