@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use foldback_compactor::Interval;
 use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
@@ -17,6 +16,7 @@ mod backups;
 mod record;
 mod restores;
 mod schedules;
+mod stored;
 
 pub use backups::BackupRecord;
 pub(crate) use backups::{BackupChange, NewBackup};
@@ -27,6 +27,7 @@ pub(crate) use schedules::{NewSchedule, ScheduleChange};
 
 use crate::config::NAME_BYTES_MAX;
 use crate::{Error, Result};
+use stored::Stored;
 
 /// A change to the catalog, decided by its caller and applied in commit order.
 #[derive(Clone, Debug)]
@@ -166,7 +167,7 @@ impl Catalog {
         let told = records.len().min(restores::RECORDS_MAX);
         while self.restores.len() + told > restores::RECORDS_MAX {
             let (oldest, _) = self.restores.pop_first().expect("what is told fits alone");
-            events.push(restores::removal(oldest));
+            events.push(stored::removal::<RestoreRecord>(oldest));
         }
         let untold = records.len() - told;
         for mut record in records.into_iter().skip(untold) {
@@ -181,18 +182,18 @@ impl Catalog {
 
     /// Takes over one event of table 0, as it is read back from the log or from history.
     pub(crate) fn absorb(&mut self, key: &[u8], change: &Change) -> Result<()> {
-        if key.starts_with(restores::KEY_PREFIX) {
+        if stored::is_of::<RestoreRecord>(key) {
             return self.absorb_restore(key, change);
         }
-        if key.starts_with(backups::PREFIX.as_bytes()) {
+        if stored::is_of::<BackupRecord>(key) {
             return self.absorb_backup(key, change);
         }
-        if key.starts_with(schedules::PREFIX.as_bytes()) {
+        if stored::is_of::<ScheduleRecord>(key) {
             return self.absorb_schedule(key, change);
         }
         match change {
             Change::Put(value) => self.insert(TableRecord::from_event(key, value)?),
-            Change::Delete => return Err(record::corrupt(key, "table records are never deleted")),
+            Change::Delete => return Err(stored::corrupt(key, "table records are never deleted")),
         }
         Ok(())
     }
@@ -201,9 +202,11 @@ impl Catalog {
         match change {
             Change::Put(value) => {
                 let record = RestoreRecord::from_event(key, value)?;
-                self.restores.insert(record.id, record);
+                self.restores.insert(record.id, Arc::new(record));
             }
-            Change::Delete => drop(self.restores.remove(&restores::id_of_key(key)?)),
+            Change::Delete => {
+                self.restores.remove(&stored::number_of_key::<RestoreRecord>(key)?);
+            }
         }
         Ok(())
     }
@@ -352,11 +355,6 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
         "{name:?} can't name {what}: a name has 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' \
          and '.', and starts with a letter, a digit or '_'"
     )))
-}
-
-/// The key of a table's record in table 0.
-fn record_key(id: TableId) -> Bytes {
-    format!("table/{:020}", id.0).into()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldback_log_tier::Timestamp;
 
@@ -55,4 +55,16 @@ impl Clock for ManualClock {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads steady time")]
 pub fn steady_now() -> Instant {
     Instant::now()
+}
+
+/// Waits for so long, whatever wakes this thread meanwhile.
+pub fn steady_wait(pause: Duration) {
+    let until = steady_now() + pause;
+    loop {
+        let left = until.saturating_duration_since(steady_now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
 }

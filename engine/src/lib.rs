@@ -76,7 +76,7 @@ pub use catalog::{
     RestoreOutcome, RestoreRecord, RestoredInto, Retention, RetentionChange, SCHEDULE_SECS_MAX,
     SCHEDULE_SECS_MIN, ScheduleRecord, TableRecord,
 };
-pub use clock::{Clock, ManualClock, SystemClock, steady_now};
+pub use clock::{Clock, ManualClock, SystemClock, steady_now, steady_wait};
 pub use config::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Config, Durability, KEY_BYTES_MAX, NAME_BYTES_MAX,
     TEXT_BYTES_MAX, VALUE_BYTES_MAX,

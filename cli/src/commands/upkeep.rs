@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldback::log_tier::manifest::Manifest;
-use foldback::{BucketCompactor, Clock, Retention, SystemClock, TableRecord, steady_now};
+use foldback::{BucketCompactor, Clock, Retention, SystemClock, TableRecord, steady_wait};
 
 use super::Screen;
 use crate::config::Settings;
@@ -141,7 +141,7 @@ fn compact_in_turns(
             }
             Err(error) => return Err(error),
         }
-        wait(every);
+        steady_wait(every);
     }
 }
 
@@ -217,17 +217,5 @@ impl Told {
             tell_held(reason);
         }
         self.held_by = held_by;
-    }
-}
-
-/// Waits for the next turn.
-fn wait(pause: Duration) {
-    let until = steady_now() + pause;
-    loop {
-        let left = until.saturating_duration_since(steady_now());
-        if left.is_zero() {
-            return;
-        }
-        std::thread::park_timeout(left);
     }
 }

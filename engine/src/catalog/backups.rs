@@ -6,12 +6,9 @@ use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 use serde::{Deserialize, Serialize};
 
+use super::stored::{self, Stored};
 use super::{Catalog, check_name, record};
 use crate::{Error, Result};
-
-/// How the keys of backup records begin; the commit that asked for the backup follows, so that no
-/// key is ever used again, and a record stays until the bucket knows that it was deleted.
-pub(super) const PREFIX: &str = "backup/";
 
 /// What the catalog says of one backup: a commit of a table that is kept, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,19 +71,15 @@ impl BackupRecord {
     pub fn is_confirmed(&self) -> bool {
         self.confirmed.is_some()
     }
+}
 
-    fn to_event(&self) -> Event {
-        let json = serde_json::to_vec(self).expect("a backup record always serialises");
-        event(self.created.seq, Change::Put(json.into()))
+impl Stored for BackupRecord {
+    const KIND: &'static str = "backup";
+
+    /// The commit that asked for it, as a name can be another's later.
+    fn number(&self) -> u64 {
+        self.created.seq.0
     }
-}
-
-fn key(created: Seq) -> String {
-    format!("{PREFIX}{:020}", created.0)
-}
-
-fn event(created: Seq, change: Change) -> Event {
-    Event { table: TableId::CATALOG, key: key(created).into(), change }
 }
 
 impl Catalog {
@@ -112,7 +105,8 @@ impl Catalog {
         };
         let is_over = |record: &BackupRecord| record.deleted.is_some_and(|it| it.seq <= sealed);
         let over = self.backups.extract_if(.., |_, record| is_over(record));
-        let mut events: Vec<_> = over.map(|(created, _)| event(created, Change::Delete)).collect();
+        let mut events: Vec<_> =
+            over.map(|(created, _)| stored::removal::<BackupRecord>(created.0)).collect();
         events.push(record.to_event());
         self.backups.insert(record.created.seq, record);
         Ok(events)
@@ -120,16 +114,15 @@ impl Catalog {
 
     /// Takes over one event of a backup's record.
     pub(super) fn absorb_backup(&mut self, of: &[u8], change: &Change) -> Result<()> {
-        let Change::Put(value) = change else {
-            self.backups.retain(|created, _| key(*created).as_bytes() != of);
-            return Ok(());
-        };
-        let backup: BackupRecord = serde_json::from_slice(value)
-            .map_err(|error| record::corrupt(of, &error.to_string()))?;
-        if key(backup.created.seq).as_bytes() != of {
-            return Err(record::corrupt(of, "it is the record of another backup"));
+        match change {
+            Change::Put(value) => {
+                let backup = BackupRecord::from_event(of, value)?;
+                self.backups.insert(backup.created.seq, backup);
+            }
+            Change::Delete => {
+                self.backups.remove(&Seq(stored::number_of_key::<BackupRecord>(of)?));
+            }
         }
-        self.backups.insert(backup.created.seq, backup);
         Ok(())
     }
 

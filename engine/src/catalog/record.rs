@@ -3,12 +3,10 @@
 use std::fmt;
 
 use foldback_compactor::{Interval, Shortening};
-use foldback_log_tier::{
-    Change, Commit, DatabaseId, Error as TierError, Event, Seq, TableId, Timestamp,
-};
+use foldback_log_tier::{Commit, DatabaseId, Seq, TableId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use super::stored::Stored;
 
 /// How long an instant stays restorable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,25 +239,12 @@ impl TableRecord {
     pub(super) fn protected_at(&self, seq: Seq) -> bool {
         self.protection.iter().any(|interval| interval.contains(seq))
     }
-
-    pub(super) fn to_event(&self) -> Event {
-        let json = serde_json::to_vec(self).expect("a table record always serialises");
-        let change = Change::Put(json.into());
-        Event { table: TableId::CATALOG, key: super::record_key(self.id), change }
-    }
-
-    pub(super) fn from_event(key: &[u8], value: &[u8]) -> Result<Self> {
-        let record: Self =
-            serde_json::from_slice(value).map_err(|error| corrupt(key, &error.to_string()))?;
-        match super::record_key(record.id) == key {
-            true => Ok(record),
-            false => Err(corrupt(key, "it is the record of another table")),
-        }
-    }
 }
 
-/// A record of the catalog that does not say what it must.
-pub(super) fn corrupt(key: &[u8], reason: &str) -> crate::Error {
-    let file = format!("the catalog's record {:?}", String::from_utf8_lossy(key));
-    TierError::corrupt(file, 0, reason).into()
+impl Stored for TableRecord {
+    const KIND: &'static str = "table";
+
+    fn number(&self) -> u64 {
+        self.id.0
+    }
 }

@@ -1,18 +1,12 @@
 //! The restore log: what was restored, by whom, when and why, and how table 0 stores it.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use foldback_log_tier::{Change, Commit, DatabaseId, Event, TableId, Timestamp};
+use foldback_log_tier::{Commit, DatabaseId, TableId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::record::corrupt;
-use crate::Result;
+use super::stored::Stored;
 
 /// Records that the restore log keeps; the oldest make room.
 pub(super) const RECORDS_MAX: usize = 1_000;
-/// What the keys of the records begin with in table 0.
-pub(super) const KEY_PREFIX: &[u8] = b"restore/";
 
 /// One restore, as the restore log tells of it. A restore of several tables has a record for each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,38 +103,10 @@ pub struct RestoreActual {
     pub row_bytes: u64,
 }
 
-impl RestoreRecord {
-    pub(super) fn to_event(&self) -> Event {
-        let json = serde_json::to_vec(self).expect("a record always serialises");
-        let change = Change::Put(json.into());
-        Event { table: TableId::CATALOG, key: record_key(self.id), change }
+impl Stored for RestoreRecord {
+    const KIND: &'static str = "restore";
+
+    fn number(&self) -> u64 {
+        self.id
     }
-
-    pub(super) fn from_event(key: &[u8], value: &[u8]) -> Result<Arc<Self>> {
-        let record: Self =
-            serde_json::from_slice(value).map_err(|error| corrupt(key, &error.to_string()))?;
-        match record_key(record.id) == key {
-            true => Ok(Arc::new(record)),
-            false => Err(corrupt(key, "it is the record of another restore")),
-        }
-    }
-}
-
-/// The event that takes a record off the log.
-pub(super) fn removal(id: u64) -> Event {
-    Event { table: TableId::CATALOG, key: record_key(id), change: Change::Delete }
-}
-
-/// The id of the record under this key.
-pub(super) fn id_of_key(key: &[u8]) -> Result<u64> {
-    let digits = key.strip_prefix(KEY_PREFIX).and_then(|digits| std::str::from_utf8(digits).ok());
-    let id = digits.and_then(|digits| digits.parse().ok());
-    id.filter(|id| record_key(*id) == key).ok_or_else(|| corrupt(key, "its key names no restore"))
-}
-
-/// The key of a record in table 0.
-fn record_key(id: u64) -> Bytes {
-    let mut key = KEY_PREFIX.to_vec();
-    key.extend_from_slice(format!("{id:020}").as_bytes());
-    key.into()
 }

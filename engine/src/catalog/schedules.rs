@@ -5,13 +5,11 @@ use foldback_log_tier::near_names::near_names;
 use foldback_log_tier::{Change, Commit, Event, Seq, TableId};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Retention, TableRecord, check_name, record};
+use super::stored::{self, Stored};
+use super::{Catalog, Retention, TableRecord, check_name};
 use crate::config::NAME_BYTES_MAX;
 use crate::{Error, Result};
 
-/// How the keys of schedules begin; the commit that asked for the schedule follows, so that no key
-/// is ever used again.
-pub(super) const PREFIX: &str = "schedule/";
 /// The shortest time between two backups of a schedule, in seconds.
 pub const SCHEDULE_SECS_MIN: u64 = 60;
 /// The longest time between two backups of a schedule, in seconds: ten years.
@@ -88,19 +86,13 @@ impl KeepRules {
     }
 }
 
-impl ScheduleRecord {
-    fn to_event(&self) -> Event {
-        let json = serde_json::to_vec(self).expect("a schedule always serialises");
-        event(self.created.seq, Change::Put(json.into()))
+impl Stored for ScheduleRecord {
+    const KIND: &'static str = "schedule";
+
+    /// The commit that asked for it, as a name can be another's later.
+    fn number(&self) -> u64 {
+        self.created.seq.0
     }
-}
-
-fn key(created: Seq) -> String {
-    format!("{PREFIX}{:020}", created.0)
-}
-
-fn event(created: Seq, change: Change) -> Event {
-    Event { table: TableId::CATALOG, key: key(created).into(), change }
 }
 
 impl Catalog {
@@ -119,7 +111,7 @@ impl Catalog {
                 Ok(vec![event])
             }
             ScheduleChange::Delete { created } => match self.schedules.remove(&created) {
-                Some(_) => Ok(vec![event(created, Change::Delete)]),
+                Some(_) => Ok(vec![stored::removal::<ScheduleRecord>(created.0)]),
                 None => Err(Error::ScheduleNotFound {
                     name: format!("asked for by #{created}"),
                     near: Vec::new(),
@@ -130,16 +122,15 @@ impl Catalog {
 
     /// Takes over one event of a schedule's record.
     pub(super) fn absorb_schedule(&mut self, of: &[u8], change: &Change) -> Result<()> {
-        let Change::Put(value) = change else {
-            self.schedules.retain(|created, _| key(*created).as_bytes() != of);
-            return Ok(());
-        };
-        let schedule: ScheduleRecord = serde_json::from_slice(value)
-            .map_err(|error| record::corrupt(of, &error.to_string()))?;
-        if key(schedule.created.seq).as_bytes() != of {
-            return Err(record::corrupt(of, "it is the record of another schedule"));
+        match change {
+            Change::Put(value) => {
+                let schedule = ScheduleRecord::from_event(of, value)?;
+                self.schedules.insert(schedule.created.seq, schedule);
+            }
+            Change::Delete => {
+                self.schedules.remove(&Seq(stored::number_of_key::<ScheduleRecord>(of)?));
+            }
         }
-        self.schedules.insert(schedule.created.seq, schedule);
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! Reading the objects of a bucket in pieces, no faster than they are to be read.
 
 use std::ops::{ControlFlow, Range};
-use std::time::Duration;
 
 use bytes::Bytes;
 use foldback_log_tier::history::{HistoryTail, RowGroupEntry, RowGroupRows};
@@ -11,7 +10,7 @@ use foldback_log_tier::{Error as TierError, Result as TierResult};
 use super::rate::ByteRate;
 use super::{VerifyLevel, VerifyProgress};
 use crate::examination::Examination;
-use crate::steady_now;
+use crate::{steady_now, steady_wait};
 
 /// Most bytes that are read in one request.
 const PIECE_BYTES_MAX: u64 = 4 << 20;
@@ -75,7 +74,7 @@ impl<'a> FileReading<'a> {
     pub(super) fn count(&mut self, bytes: u64) -> TierResult<()> {
         self.pass_over(bytes)?;
         if let Some(rate) = &mut self.rate {
-            wait(rate.take(bytes, steady_now()));
+            steady_wait(rate.take(bytes, steady_now()));
         }
         Ok(())
     }
@@ -194,18 +193,6 @@ fn named(error: RowGroupError, object: &str, group: &RowGroupEntry) -> TierError
     match error {
         RowGroupError::Tier(error) => error,
         RowGroupError::Rows(reason) => TierError::corrupt(object, group.offset, reason),
-    }
-}
-
-/// Waits for so long.
-fn wait(pause: Duration) {
-    let until = steady_now() + pause;
-    loop {
-        let left = until.saturating_duration_since(steady_now());
-        if left.is_zero() {
-            return;
-        }
-        std::thread::park_timeout(left);
     }
 }
 

@@ -53,7 +53,7 @@ fn a_record_under_the_key_of_another_is_corrupt() {
     let mut catalog = with_table(true);
     let create = ScheduleChange::Create(hourly("hourly"));
     let events = catalog.change_schedules(create, commit(3)).expect("the name is free");
-    let wrong = catalog.absorb(key(Seq(9)).as_bytes(), &events[0].change);
+    let wrong = catalog.absorb(b"schedule/00000000000000000009", &events[0].change);
     assert!(wrong.is_err(), "{wrong:?}");
 }
 
