@@ -103,12 +103,28 @@ impl Interval {
     /// Above which commit a restore of the state at `at` or later reads deltas.
     #[must_use]
     pub fn reads_above(&self, manifest: &Manifest, at: Commit) -> Seq {
-        let below = self.bases(manifest).filter(|base| base.last.seq <= at.seq);
-        let cover = cover(below, &[KeyRange::all()]);
-        let of_bases = cover.covered.iter().map(|(_, base)| base.holds_to().seq.min(at.seq));
-        let bare = (!cover.bare.is_empty()).then_some(at.seq);
-        of_bases.chain(bare).min().unwrap_or(at.seq)
+        self.ground(manifest, at.seq, at.seq).reads_above
     }
+
+    /// What the state at `at` is read from, where keys that no base holds had no event up to
+    /// `empty_since`.
+    fn ground<'a>(&self, manifest: &'a Manifest, at: Seq, empty_since: Seq) -> Ground<'a> {
+        let below = self.bases(manifest).filter(|base| base.last.seq <= at);
+        let cover = cover(below, &[KeyRange::all()]);
+        let of_bases = cover.covered.iter().map(|(_, base)| base.holds_to().seq.min(at));
+        let bare = (!cover.bare.is_empty()).then_some(empty_since);
+        Ground {
+            reads_above: of_bases.chain(bare).min().unwrap_or(at),
+            bases: cover.covered.into_iter().map(|(_, base)| base).collect(),
+        }
+    }
+}
+
+/// What one state is read from.
+struct Ground<'a> {
+    /// Deltas are read above this commit.
+    reads_above: Seq,
+    bases: Vec<&'a HistoryEntry>,
 }
 
 /// Whether the deltas hold every commit after `above` and up to `end`.
@@ -233,10 +249,8 @@ impl Kept {
 
 fn need(manifest: &Manifest, interval: &Interval) -> Need {
     let from = interval.floor(manifest).unwrap_or(interval.first);
-    let below = interval.bases(manifest).filter(|base| base.last.seq <= from.seq);
-    let cover = cover(below, &[KeyRange::all()]);
-    let lowest_bases = cover.covered.iter().map(|(_, base)| base.name.clone()).collect();
-    let rows_above = interval.reads_above(manifest, from);
+    let Ground { reads_above: rows_above, bases } = interval.ground(manifest, from.seq, from.seq);
+    let lowest_bases = bases.iter().map(|base| base.name.clone()).collect();
     let until = interval.last.map_or(Seq::MAX, |last| last.seq);
     // The delta that holds the earliest commit tells its instant.
     let deltas = rows_above..=until;
@@ -247,12 +261,8 @@ fn need(manifest: &Manifest, interval: &Interval) -> Need {
 /// known.
 fn need_of_pin(manifest: &Manifest, pin: &Pin) -> Need {
     let Pin { interval, at, empty_since } = *pin;
-    let below = interval.bases(manifest).filter(|base| base.last.seq <= at);
-    let cover = cover(below, &[KeyRange::all()]);
-    let lowest_bases = cover.covered.iter().map(|(_, base)| base.name.clone()).collect();
-    let of_bases = cover.covered.iter().map(|(_, base)| base.holds_to().seq.min(at));
-    let bare = (!cover.bare.is_empty()).then_some(empty_since);
-    let rows_above = of_bases.chain(bare).min().unwrap_or(at);
+    let Ground { reads_above: rows_above, bases } = interval.ground(manifest, at, empty_since);
+    let lowest_bases = bases.iter().map(|base| base.name.clone()).collect();
     let deltas = rows_above.next()..=at;
     Need { table: interval.table, rows_above, from: at, until: at.next(), lowest_bases, deltas }
 }
