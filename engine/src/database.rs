@@ -204,8 +204,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyProtected`], [`Error::TableNotFound`]. If the bucket fails after protection
-    /// was recorded, the error says so, and the base is written later.
+    /// [`Error::AlreadyProtected`], [`Error::TableNotFound`]. [`Error::Tier`] if the bucket fails:
+    /// protection is recorded then, and the base is written later.
     pub fn protect(&self, name: &str, retention: Retention) -> Result<Commit> {
         let commit = self.record_protection(name, retention, None)?;
         let record = self.inner.log.catalog().by_name(name)?.clone();
@@ -249,8 +249,8 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::NotProtected`], [`Error::TableNotFound`]; [`Error::AlreadyProtected`] if it has
-    /// that retention. If the bucket fails after the change was recorded, the error says so, and it
-    /// is sealed later.
+    /// that retention. [`Error::Tier`] if the bucket fails: the change is recorded then, and sealed
+    /// later.
     pub fn set_retention(&self, name: &str, retention: Retention) -> Result<Commit> {
         check_retention(retention)?;
         let id = self.table(name)?.id();
