@@ -75,8 +75,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::BackupNotFound`]. [`crate::Error::Tier`] if the bucket fails: the deletion is
-    /// recorded then, and sealed later.
+    /// [`crate::Error::BackupNotFound`]. [`crate::Error::Tier`] if the bucket fails: the deletion
+    /// is recorded then, and sealed later.
     pub fn delete_backup(&self, name: &str) -> Result<Commit> {
         let commit = self.let_go(self.backup(name)?.created.seq)?;
         self.seal()?;
