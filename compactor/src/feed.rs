@@ -7,13 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use foldback_log_tier::Result;
 use foldback_log_tier::history::{
-    HistoryTail, ROW_GROUP_BYTES_MAX, RowGroupEntry, RowGroupPortions, RowGroupRows,
+    HistoryTail, ROW_GROUP_BYTES_MAX, RowFilter, RowGroupEntry, RowGroupPortions, RowGroupRows,
 };
 use foldback_log_tier::manifest::HistoryEntry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::merge::RowGroupFeed;
+use crate::merge::{RowGroupFeed, SharedStart};
 use crate::{HistoryReader, Network, ReadMeter};
 
 /// Bytes of one run, unless one row group is more: four row groups that do not compress, and some.
@@ -41,6 +41,15 @@ pub struct FeedBudget {
 /// Row groups of a file, ascending.
 pub type RowGroupsOf = (Arc<HistoryEntry>, Vec<u32>);
 
+/// What is read for one source of a merge.
+#[derive(Clone, Debug)]
+pub struct FeedReads {
+    /// Row groups of files, one file after the other.
+    pub reads: Vec<RowGroupsOf>,
+    /// Which of their rows count.
+    pub filter: RowFilter,
+}
+
 /// The bytes of adjacent row groups of one file.
 struct Run {
     tail: Arc<HistoryTail>,
@@ -61,6 +70,7 @@ struct RunCursor {
 /// Decodes what the merge wants.
 struct Feeder {
     portion_bytes: usize,
+    filter: RowFilter,
     /// One message for each portion that is wanted; closed when the merge has ended.
     wanted: mpsc::UnboundedReceiver<()>,
     portions: mpsc::Sender<Result<RowGroupRows>>,
@@ -91,10 +101,13 @@ impl FeedBudget {
 pub(crate) fn start(
     history: Arc<HistoryReader>,
     network: &Network,
-    reads: Vec<RowGroupsOf>,
+    reads: FeedReads,
     budget: FeedBudget,
     meter: Arc<ReadMeter>,
 ) -> RowGroupFeed {
+    let FeedReads { reads, filter } = reads;
+    let starts = reads.iter().map(|(file, groups)| SharedStart::of_file(file, groups));
+    let shared_start = starts.fold(SharedStart::NoKeys, SharedStart::join);
     let left = reads.iter().map(|(_, row_groups)| row_groups.len()).sum();
     let (sender, portions) = mpsc::channel(1);
     let (wants, wanted) = mpsc::unbounded_channel();
@@ -103,9 +116,10 @@ pub(crate) fn start(
     wants.send(()).expect("its receiver is here");
     let reads = reads.into_iter().map(|(file, groups)| (file, groups.into())).collect();
     let cursor = RunCursor { history, reads, run_bytes: budget.run_bytes, tail: None, meter };
-    let feeder = Feeder { portion_bytes: budget.portion_bytes, wanted, portions: sender };
+    let portion_bytes = budget.portion_bytes;
+    let feeder = Feeder { portion_bytes, filter, wanted, portions: sender };
     network.handle().spawn(feeder.feed(cursor, budget.reads_ahead));
-    RowGroupFeed::new(portions, wants, left)
+    RowGroupFeed::new(portions, wants, left, shared_start)
 }
 
 impl Feeder {
@@ -145,6 +159,16 @@ impl Feeder {
         true
     }
 
+    fn open(&self, run: &Run, at: usize) -> Result<RowGroupPortions> {
+        let (group, first) = (&run.groups[at], &run.groups[0]);
+        let begin = usize::try_from(group.offset - first.offset);
+        let length = usize::try_from(group.bytes);
+        let begin = begin.expect("it is in memory");
+        let end = begin + length.expect("it is in memory");
+        let (bytes, filter) = (run.bytes.slice(begin..end), self.filter.clone());
+        run.tail.row_group_portions(group.index, bytes, self.portion_bytes, filter)
+    }
+
     async fn send_row_group(&mut self, run: &Run, at: usize) -> bool {
         let mut row_group = None;
         loop {
@@ -152,15 +176,14 @@ impl Feeder {
                 return false;
             }
             // Nothing is verified or decoded before it is wanted.
-            let portion =
-                match row_group.take().map_or_else(|| run.open(at, self.portion_bytes), Ok) {
-                    Ok(mut portions) => {
-                        let portion = portions.next().expect("its last portion has not come");
-                        row_group = Some(portions);
-                        portion
-                    }
-                    Err(error) => Err(error),
-                };
+            let portion = match row_group.take().map_or_else(|| self.open(run, at), Ok) {
+                Ok(mut portions) => {
+                    let portion = portions.next().expect("its last portion has not come");
+                    row_group = Some(portions);
+                    portion
+                }
+                Err(error) => Err(error),
+            };
             let goes_on = portion.as_ref().ok().map(|portion| !portion.ends_row_group());
             if self.portions.send(portion).await.is_err() {
                 return false;
@@ -171,17 +194,6 @@ impl Feeder {
                 None => return false,
             }
         }
-    }
-}
-
-impl Run {
-    fn open(&self, at: usize, portion_bytes: usize) -> Result<RowGroupPortions> {
-        let (group, first) = (&self.groups[at], &self.groups[0]);
-        let begin = usize::try_from(group.offset - first.offset);
-        let length = usize::try_from(group.bytes);
-        let begin = begin.expect("it is in memory");
-        let end = begin + length.expect("it is in memory");
-        self.tail.row_group_portions(group.index, self.bytes.slice(begin..end), portion_bytes)
     }
 }
 

@@ -9,7 +9,7 @@ use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::remote::RemoteLog;
 use foldback_log_tier::{DatabaseId, Error, Result};
 
-use crate::feed::{self, FeedBudget, RowGroupsOf};
+use crate::feed::{self, FeedBudget, FeedReads};
 use crate::merge::RowGroupFeed;
 use crate::page_cache::PageCache;
 use crate::{Network, ReadMeter};
@@ -178,7 +178,7 @@ impl HistoryReader {
     pub fn feed(
         self: &Arc<Self>,
         network: &Network,
-        reads: Vec<RowGroupsOf>,
+        reads: FeedReads,
         budget: FeedBudget,
     ) -> RowGroupFeed {
         self.metered_feed(network, reads, budget, Arc::default())
@@ -189,7 +189,7 @@ impl HistoryReader {
     pub fn metered_feed(
         self: &Arc<Self>,
         network: &Network,
-        reads: Vec<RowGroupsOf>,
+        reads: FeedReads,
         budget: FeedBudget,
         meter: Arc<ReadMeter>,
     ) -> RowGroupFeed {

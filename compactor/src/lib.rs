@@ -38,7 +38,7 @@ pub use base::{BaseIdentity, BaseWriter};
 pub use change::{Applied, Change, Expiry, Publishing, moved_on};
 pub use cover::{Cover, cover};
 pub use delta::DeltaWriter;
-pub use feed::{FeedBudget, RowGroupsOf};
+pub use feed::{FeedBudget, FeedReads, RowGroupsOf};
 pub use history_reader::{HISTORY_CACHE_BYTES_DEFAULT, HistoryReader};
 pub use job::{Duty, Job, JobInputs, Policy, next_job};
 pub use kept::{Interval, Kept, Pin, Shortening};

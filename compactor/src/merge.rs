@@ -3,57 +3,55 @@
 //! Restores, folds and merges of deltas all read history through it. A restore and a fold want the
 //! newest row of each key; a merge of deltas wants every row.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
+use bytes::Bytes;
+use foldback_log_tier::{EventRow, Result};
 
-use foldback_log_tier::{EventRow, Result, TableId};
-
+mod heads;
+mod shared_start;
 mod source;
 mod tail_rows;
 
-pub use source::{RowFilter, RowGroupFeed, Source};
+use heads::{Head, Heads};
+
+pub use foldback_log_tier::history::RowFilter;
+pub(crate) use shared_start::SharedStart;
+pub use source::{RowGroupFeed, Source};
 pub use tail_rows::TailRows;
-
-/// A source in the heap, which gives the greatest first: the least (table, key), and of one key
-/// the newest.
-#[derive(Debug)]
-struct Positioned(Source);
-
-impl Positioned {
-    fn row(&self) -> EventRow<'_> {
-        self.0.row().expect("a source in the heap stands on a row")
-    }
-}
-
-impl Ord for Positioned {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let (left, right) = (self.row(), other.row());
-        let by_key = (right.table, right.key).cmp(&(left.table, left.key));
-        by_key.then(left.seq.cmp(&right.seq))
-    }
-}
-
-impl PartialOrd for Positioned {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Positioned {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Positioned {}
 
 /// Rows of all sources, sorted by (table, key, seq descending).
 #[derive(Debug)]
 pub struct Merge {
-    heap: BinaryHeap<Positioned>,
-    /// The table and key of the row before; its allocation is used again.
-    last_key: Option<(TableId, Vec<u8>)>,
+    sources: Vec<Source>,
+    heads: Heads,
+    /// The head of the row before.
+    last: Option<Head>,
+    /// Its key, if the head does not hold all of it; the allocation is used again.
+    last_key: Vec<u8>,
+}
+
+/// A row of a merge, whose memory can be shared.
+#[derive(Clone, Copy, Debug)]
+pub struct MergedRow<'a> {
+    source: &'a Source,
+    event: EventRow<'a>,
+}
+
+impl<'a> MergedRow<'a> {
+    fn of(source: &'a Source) -> Self {
+        Self { source, event: source.row().expect("a source with a head stands on a row") }
+    }
+
+    /// The row.
+    #[must_use]
+    pub const fn event(&self) -> EventRow<'a> {
+        self.event
+    }
+
+    /// Its key and its value, if it puts one, sharing the memory of the rows around it.
+    #[must_use]
+    pub fn to_shared(&self) -> (Bytes, Option<Bytes>) {
+        self.source.shared_row().expect("the source stands on it")
+    }
 }
 
 impl Merge {
@@ -63,13 +61,14 @@ impl Merge {
     ///
     /// What reading the first rows fails with.
     pub fn new(sources: impl IntoIterator<Item = Source>) -> Result<Self> {
-        let mut heap = BinaryHeap::new();
-        for mut source in sources {
-            if source.settle()? {
-                heap.push(Positioned(source));
-            }
+        let mut sources: Vec<_> = sources.into_iter().collect();
+        let starts = sources.iter().map(Source::shared_start);
+        let shared = starts.reduce(SharedStart::join).map_or(0, |start| start.length());
+        for source in &mut sources {
+            source.settle()?;
         }
-        Ok(Self { heap, last_key: None })
+        let heads = Heads::new(&sources, shared);
+        Ok(Self { sources, heads, last: None, last_key: Vec::new() })
     }
 
     /// Hands the next row to `take`, with whether it is the newest of its key; `None` at the end.
@@ -78,22 +77,7 @@ impl Merge {
     ///
     /// What reading the row after it fails with. The merge is of no use then.
     pub fn next_row<T>(&mut self, take: impl FnOnce(EventRow<'_>, bool) -> T) -> Result<Option<T>> {
-        let Some(mut top) = self.heap.peek_mut() else { return Ok(None) };
-        let row = top.row();
-        let (last_table, last_key) = self.last_key.get_or_insert((TableId::MAX, Vec::new()));
-        let is_newest = *last_table != row.table || last_key.as_slice() != row.key;
-        if is_newest {
-            *last_table = row.table;
-            last_key.clear();
-            last_key.extend_from_slice(row.key);
-        }
-        let taken = take(row, is_newest);
-        let more = top.0.advance();
-        // A source that stands on no row must leave the heap before that is put in order again.
-        if !matches!(more, Ok(true)) {
-            PeekMut::pop(top);
-        }
-        more.map(|_| Some(taken))
+        self.step(|source, is_newest| take(MergedRow::of(source).event, is_newest))
     }
 
     /// The next key that is live, with its newest row.
@@ -101,16 +85,45 @@ impl Merge {
     /// # Errors
     ///
     /// As [`Self::next_row`].
-    pub fn next_live<T>(&mut self, take: impl Fn(EventRow<'_>) -> T) -> Result<Option<T>> {
-        let live =
-            |row: EventRow<'_>, is_newest| (is_newest && row.value.is_some()).then(|| take(row));
+    pub fn next_live<T>(&mut self, take: impl Fn(MergedRow<'_>) -> T) -> Result<Option<T>> {
+        let live = |source: &Source, is_newest: bool| {
+            let row = is_newest.then(|| MergedRow::of(source));
+            row.filter(|row| row.event.value.is_some()).map(&take)
+        };
         loop {
-            match self.next_row(live)? {
+            match self.step(live)? {
                 Some(Some(row)) => return Ok(Some(row)),
                 Some(None) => {}
                 None => return Ok(None),
             }
         }
+    }
+
+    fn step<T>(&mut self, take: impl FnOnce(&Source, bool) -> T) -> Result<Option<T>> {
+        let Some(head) = self.heads.first() else { return Ok(None) };
+        let is_newest = self.begins_key(&head);
+        let source = &mut self.sources[head.source];
+        let taken = take(source, is_newest);
+        source.advance()?;
+        self.heads.first_went_on(&self.sources);
+        Ok(Some(taken))
+    }
+
+    /// Whether the row at this head is of another key than the one before; remembers it.
+    fn begins_key(&mut self, head: &Head) -> bool {
+        let same_start =
+            self.last.is_some_and(|last| (last.table, last.start) == (head.table, head.start));
+        self.last = Some(*head);
+        if head.start.is_whole() {
+            return !same_start;
+        }
+        let key = MergedRow::of(&self.sources[head.source]).event.key;
+        if same_start && self.last_key == key {
+            return false;
+        }
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
+        true
     }
 }
 

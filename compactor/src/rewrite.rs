@@ -12,7 +12,9 @@ use foldback_log_tier::{Commit, DatabaseId, KeyRange, Result, Seq, TableId};
 
 use crate::merge::{Merge, RowFilter, Source};
 use crate::streamed::StreamedFile;
-use crate::{BaseIdentity, BaseWriter, FeedBudget, HistoryReader, Network, Pace, RowGroupsOf};
+use crate::{
+    BaseIdentity, BaseWriter, FeedBudget, FeedReads, HistoryReader, Network, Pace, RowGroupsOf,
+};
 
 /// What goes into every file that is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,8 @@ pub fn merge_deltas(
     let wanted = |group: &RowGroupEntry| !leaves_out(group.table, group.seq_min..=group.seq_max);
     let sources = deltas.iter().map(|delta| {
         let reads = reading.choose(std::slice::from_ref(delta), wanted)?;
-        Ok(Source::history(reading.history.feed(reading.network, reads, budget), RowFilter::all()))
+        let reads = FeedReads { reads, filter: RowFilter::all() };
+        Ok(Source::history(reading.history.feed(reading.network, reads, budget)))
     });
     let mut merge = Merge::new(sources.collect::<Result<Vec<_>>>()?)?;
     let identity = HistoryIdentity {
@@ -122,8 +125,10 @@ pub fn fold(reading: Reading<'_>, inputs: &FoldInputs) -> Result<Vec<HistoryEntr
             let in_time = floor < group.seq_max && group.seq_min <= at.seq;
             group.table == *table && in_time && keys.intersects(&group.key_min, &group.key_max)
         })?;
-        let filter = RowFilter { keys: keys.clone(), floor, target: at.seq };
-        Ok(Source::history(reading.history.feed(reading.network, reads, budget), filter))
+        let keys = keys.clone();
+        let filter = RowFilter { keys, floor, target: at.seq, newest_only: true };
+        let reads = FeedReads { reads, filter };
+        Ok(Source::history(reading.history.feed(reading.network, reads, budget)))
     };
     // No row is at seq 0, so that every row of the base counts.
     let base = std::iter::once(source(&inputs.base, Seq::ZERO));

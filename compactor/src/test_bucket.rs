@@ -9,7 +9,7 @@ use foldback_log_tier::{Commit, DatabaseId, EventRow, Seq, TableId, Timestamp};
 
 use crate::merge::{Merge, RowFilter, Source};
 use crate::streamed::StreamedFile;
-use crate::{FeedBudget, HistoryReader, Making, Network, Pace, Reading};
+use crate::{FeedBudget, FeedReads, HistoryReader, Making, Network, Pace, Reading};
 
 /// A bucket in memory, and all that reading and writing history there needs.
 pub(crate) struct TestBucket {
@@ -103,8 +103,9 @@ impl TestBucket {
         let groups =
             file.tables.iter().flat_map(|entry| entry.row_group_first..=entry.row_group_last);
         let reads = vec![(Arc::new(file.clone()), groups.collect())];
+        let reads = FeedReads { reads, filter: RowFilter::all() };
         let feed = self.history.feed(&self.network, reads, FeedBudget::shared_by(1));
-        let source = Source::history(feed, RowFilter::all());
+        let source = Source::history(feed);
         let mut merge = Merge::new([source]).expect("the first row group is sound");
         let copied = |row: EventRow<'_>, _| TestRow {
             table: row.table,

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use foldback_compactor::merge::RowGroupFeed;
-use foldback_compactor::{FeedBudget, HistoryReader, LeaseGuard, Network, ReadCount, ReadMeter};
+use foldback_compactor::merge::{RowFilter, RowGroupFeed};
+use foldback_compactor::{
+    FeedBudget, FeedReads, HistoryReader, LeaseGuard, Network, ReadCount, ReadMeter,
+};
 use foldback_log_tier::Error as TierError;
 use foldback_log_tier::local_log::LogReader;
 
@@ -45,9 +47,15 @@ impl<'a> Reading<'a> {
         Ok(Self { places, _lease: lease, meter: Arc::default() })
     }
 
-    /// The row groups of one file, read and decoded ahead of the merge.
-    pub(crate) fn feed(&self, read: &FileRead, budget: FeedBudget) -> RowGroupFeed {
+    /// The rows of one file that `filter` lets through, read and decoded ahead of the merge.
+    pub(crate) fn feed(
+        &self,
+        read: &FileRead,
+        filter: RowFilter,
+        budget: FeedBudget,
+    ) -> RowGroupFeed {
         let reads = vec![(Arc::clone(&read.file), read.row_groups.clone())];
+        let reads = FeedReads { reads, filter };
         let Places { history, network, .. } = self.places;
         history.metered_feed(network, reads, budget, Arc::clone(&self.meter))
     }

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use foldback_compactor::merge::{RowFilter, Source, TailRows};
+use foldback_compactor::merge::{MergedRow, RowFilter, Source, TailRows};
 use foldback_compactor::{Merge, ReadCount};
 use foldback_log_tier::EventRow;
 use foldback_log_tier::local_log::LogReader;
@@ -49,7 +48,8 @@ pub struct Progress {
     pub plan_bytes: u64,
 }
 
-/// The live rows of a plan, ascending by key over all its pieces.
+/// The live rows of a plan, ascending by key over all its pieces. Keys and values share the memory
+/// of the pages that they were decoded from: whoever keeps some of them keeps those.
 pub(crate) struct PlanRows<'a> {
     plan: Cow<'a, RestorePlan>,
     reading: Reading<'a>,
@@ -94,15 +94,15 @@ impl<'a> PlanRows<'a> {
     }
 
     fn open_piece(&self, piece: &PlanPiece) -> Result<Merge> {
-        let filter =
-            |floor| RowFilter { keys: piece.keys.clone(), floor, target: self.plan.target.seq };
+        let (keys, target) = (&piece.keys, self.plan.target.seq);
+        let filter = |floor| RowFilter { keys: keys.clone(), floor, target, newest_only: true };
         let base = piece.base.iter().map(|read| (read, foldback_log_tier::Seq::ZERO));
         let deltas = piece.deltas.iter().map(|read| (read, piece.floor));
         let budget = piece.feed_budget();
         let mut sources: Vec<_> = base
             .chain(deltas)
             .filter(|(read, _)| !read.row_groups.is_empty())
-            .map(|(read, floor)| Source::history(self.reading.feed(read, budget), filter(floor)))
+            .map(|(read, floor)| Source::history(self.reading.feed(read, filter(floor), budget)))
             .collect();
         sources.push(Source::tail(Arc::clone(&self.tail), filter(piece.floor)));
         Ok(Merge::new(sources)?)
@@ -142,14 +142,15 @@ impl PlanRows<'_> {
 
     fn next_row(&mut self) -> Result<Option<Row>> {
         let selection = &self.plan.selection;
-        let copied = |row: EventRow<'_>| {
-            let value = row.value.expect("a live row has a value");
-            let copy = || (Bytes::copy_from_slice(row.key), Bytes::copy_from_slice(value));
-            selection.contains(row.key).then(copy)
+        let shared = |row: MergedRow<'_>| {
+            selection.contains(row.event().key).then(|| {
+                let (key, value) = row.to_shared();
+                (key, value.expect("a live row has a value"))
+            })
         };
         loop {
             if let Some(merge) = &mut self.merge
-                && let Some(row) = merge.next_live(copied)?
+                && let Some(row) = merge.next_live(shared)?
             {
                 match row {
                     Some(row) => return Ok(Some(row)),

@@ -259,7 +259,10 @@ impl std::fmt::Debug for View<'_> {
 impl Iterator for ViewRows<'_> {
     type Item = Result<Row>;
 
+    /// The next row, as a copy of its own: a caller may keep few of many.
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next()
+        let own =
+            |(key, value): Row| (Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value));
+        Some(self.0.next()?.map(own))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldback_log_tier::{Seq, TableId, Timestamp};
 
 use super::*;
-use crate::merge::{Merge, RowFilter, Source};
+use crate::merge::{Merge, Source};
 use crate::test_bucket::{TestBucket, TestRow, commit};
 
 /// Row groups that lie end to end.
@@ -81,6 +81,10 @@ fn rows_of(count: u32, value_bytes: usize) -> Vec<TestRow> {
     (0..count).map(row).collect()
 }
 
+fn all_rows(file: &Arc<HistoryEntry>, groups: Vec<u32>) -> FeedReads {
+    FeedReads { reads: vec![(Arc::clone(file), groups)], filter: RowFilter::all() }
+}
+
 #[test]
 fn a_file_is_read_in_runs_whatever_the_budget() {
     let bucket = TestBucket::new();
@@ -90,10 +94,10 @@ fn a_file_is_read_in_runs_whatever_the_budget() {
     let reading = bucket.reading();
     for (sources, requests) in [(1, 5), (8, 5), (16, 10), (200, 20)] {
         let before = bucket.remote().traffic();
-        let reads = vec![(Arc::clone(&file), (0..20).collect())];
+        let reads = all_rows(&file, (0..20).collect());
         let budget = FeedBudget::shared_by(sources);
         let feed = reading.history.feed(reading.network, reads, budget);
-        let mut merge = Merge::new([Source::history(feed, RowFilter::all())]).expect("it is sound");
+        let mut merge = Merge::new([Source::history(feed)]).expect("it is sound");
         let mut expected = rows.iter();
         let mut compare = |row: foldback_log_tier::EventRow<'_>, _| {
             let expected = expected.next().expect("no row comes twice");
@@ -116,9 +120,9 @@ fn a_run_that_cannot_be_read_is_an_error_after_the_rows_before_it() {
     // The tail and the first run are read, the second run is not.
     bucket.store().script(StoreCall::Get, &[Fault::None, Fault::None, Fault::Busy]);
     let reading = bucket.reading();
-    let reads = vec![(file, (0..20).collect())];
+    let reads = all_rows(&file, (0..20).collect());
     let feed = reading.history.feed(reading.network, reads, FeedBudget::shared_by(1));
-    let mut merge = Merge::new([Source::history(feed, RowFilter::all())]).expect("it is sound");
+    let mut merge = Merge::new([Source::history(feed)]).expect("it is sound");
     let mut taken = 0;
     let failed = loop {
         match merge.next_row(|_, _| taken += 1) {
@@ -133,22 +137,23 @@ fn a_run_that_cannot_be_read_is_an_error_after_the_rows_before_it() {
 #[test]
 fn sources_never_hold_more_bytes_of_runs_than_their_budget() {
     const SOURCES: [usize; 4] = [1, 4, 16, 64];
-    let bucket = TestBucket::new();
     // Each row is a row group of about a mebibyte, so that 64 sources with one each are within.
     let rows = rows_of(24, 1_050_000);
-    let file = Arc::new(bucket.put_delta((1, 1), &rows));
-    let groups: Vec<_> = (0..=file.tables[0].row_group_last).collect();
-    assert_eq!(groups.len(), rows.len());
     let bytes_max = u64::try_from(RUNS_BYTES_MAX).expect("small");
     for sources in SOURCES {
+        // A bucket each: a feed may hold its last run a little longer than its last row is awaited.
+        let bucket = TestBucket::new();
+        let file = Arc::new(bucket.put_delta((1, 1), &rows));
+        let groups: Vec<_> = (0..=file.tables[0].row_group_last).collect();
+        assert_eq!(groups.len(), rows.len());
         let (reading, budget) = (bucket.reading(), FeedBudget::shared_by(sources));
         // The tail is read before, so that only runs are counted.
         let (history, of) = (Arc::clone(reading.history), Arc::clone(&file));
         reading.network.run(async move { history.tail(&of).await.map(drop) }).expect("sound");
         let _ = bucket.store().take_bytes_held_max();
         let sources_of = (0..sources).map(|_| {
-            let reads = vec![(Arc::clone(&file), groups.clone())];
-            Source::history(reading.history.feed(reading.network, reads, budget), RowFilter::all())
+            let reads = all_rows(&file, groups.clone());
+            Source::history(reading.history.feed(reading.network, reads, budget))
         });
         let mut merge = Merge::new(sources_of).expect("it is sound");
         let mut taken = 0;

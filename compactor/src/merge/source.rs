@@ -2,34 +2,12 @@
 
 use std::sync::Arc;
 
-use foldback_log_tier::history::RowGroupRows;
-use foldback_log_tier::{Error, EventRow, KeyRange, Result, Seq};
+use bytes::Bytes;
+use foldback_log_tier::history::{RowFilter, RowGroupRows};
+use foldback_log_tier::{Error, EventRow, Result};
 use tokio::sync::mpsc;
 
-use super::TailRows;
-
-/// Which rows of a source count: `floor < seq <= target`, of keys in the range.
-#[derive(Clone, Debug)]
-pub struct RowFilter {
-    /// The keys.
-    pub keys: KeyRange,
-    /// Rows at or below are superseded by a base.
-    pub floor: Seq,
-    /// Rows above are not of this state.
-    pub target: Seq,
-}
-
-impl RowFilter {
-    /// Lets every row through.
-    #[must_use]
-    pub const fn all() -> Self {
-        Self { keys: KeyRange::all(), floor: Seq::ZERO, target: Seq::MAX }
-    }
-
-    fn admits(&self, row: &EventRow<'_>) -> bool {
-        self.floor < row.seq && row.seq <= self.target && self.keys.contains(row.key)
-    }
-}
+use super::{SharedStart, TailRows};
 
 /// Row groups of history files, in order, as they are read and decoded, portion by portion.
 #[derive(Debug)]
@@ -39,16 +17,19 @@ pub struct RowGroupFeed {
     portions: mpsc::Receiver<Result<RowGroupRows>>,
     /// How many row groups have not come to their end: a feed that ends early has lost rows.
     left: usize,
+    shared_start: SharedStart,
 }
 
 impl RowGroupFeed {
-    /// A feed of `left` row groups, which come through `portions` after `wants` was told.
+    /// A feed of `left` row groups, which come through `portions` after `wants` was told, and
+    /// whose keys all begin with `shared_start`.
     pub(crate) const fn new(
         portions: mpsc::Receiver<Result<RowGroupRows>>,
         wants: mpsc::UnboundedSender<()>,
         left: usize,
+        shared_start: SharedStart,
     ) -> Self {
-        Self { wants, portions, left }
+        Self { wants, portions, left, shared_start }
     }
 
     /// Waits for the next portion; `None` at the end.
@@ -68,27 +49,36 @@ impl RowGroupFeed {
 #[derive(Debug)]
 pub struct Source {
     rows: Rows,
-    filter: RowFilter,
     at: usize,
 }
 
 #[derive(Debug)]
 enum Rows {
+    /// Those that count come.
     History { feed: RowGroupFeed, portion: Option<Box<RowGroupRows>> },
-    Tail(Arc<TailRows>),
+    /// Those that the filter lets through count.
+    Tail { rows: Arc<TailRows>, filter: RowFilter },
 }
 
 impl Source {
     /// Events of a history file.
     #[must_use]
-    pub const fn history(feed: RowGroupFeed, filter: RowFilter) -> Self {
-        Self { rows: Rows::History { feed, portion: None }, filter, at: 0 }
+    pub const fn history(feed: RowGroupFeed) -> Self {
+        Self { rows: Rows::History { feed, portion: None }, at: 0 }
     }
 
-    /// Events of local segments.
+    /// Events of local segments, of which those count that `filter` lets through.
     #[must_use]
     pub const fn tail(rows: Arc<TailRows>, filter: RowFilter) -> Self {
-        Self { rows: Rows::Tail(rows), filter, at: 0 }
+        Self { rows: Rows::Tail { rows, filter }, at: 0 }
+    }
+
+    /// What all its keys begin with.
+    pub(super) fn shared_start(&self) -> SharedStart {
+        match &self.rows {
+            Rows::History { feed, .. } => feed.shared_start.clone(),
+            Rows::Tail { rows, .. } => rows.shared_start(),
+        }
     }
 
     /// The row it stands on; `None` before the first and after the last.
@@ -98,39 +88,47 @@ impl Source {
                 let portion = portion.as_ref().filter(|portion| self.at < portion.len())?;
                 Some(portion.row(self.at))
             }
-            Rows::Tail(rows) => rows.row(self.at),
+            Rows::Tail { rows, .. } => rows.row(self.at),
         }
     }
 
-    /// Goes to the first row that counts, from the current one on; false if there is none.
-    pub(super) fn settle(&mut self) -> Result<bool> {
-        loop {
-            match self.row().map(|row| self.filter.admits(&row)) {
-                Some(true) => return Ok(true),
-                Some(false) => self.at += 1,
-                None if !self.next_portion()? => return Ok(false),
-                None => {}
+    /// Key and value of the row it stands on, sharing their memory.
+    pub(super) fn shared_row(&self) -> Option<(Bytes, Option<Bytes>)> {
+        match &self.rows {
+            Rows::History { portion, .. } => {
+                let portion = portion.as_ref().filter(|portion| self.at < portion.len())?;
+                Some((portion.key_bytes(self.at), portion.value_bytes(self.at)))
+            }
+            Rows::Tail { rows, .. } => rows.shared_row(self.at),
+        }
+    }
+
+    /// Goes to the first row that counts, from the current one on; on none if there is none.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        match &mut self.rows {
+            Rows::Tail { rows, filter } => {
+                let counts = |row: &EventRow<'_>| filter.admits(row.key, row.seq);
+                while rows.row(self.at).is_some_and(|row| !counts(&row)) {
+                    self.at += 1;
+                }
+            }
+            Rows::History { feed, portion } => {
+                while portion.as_ref().is_none_or(|portion| self.at == portion.len()) {
+                    // The old portion goes first, so that it is not held while the next one is
+                    // awaited.
+                    *portion = None;
+                    self.at = 0;
+                    let Some(next) = feed.next()? else { break };
+                    *portion = Some(Box::new(next));
+                }
             }
         }
+        Ok(())
     }
 
-    /// Goes to the next row that counts; false if there is none.
-    pub(super) fn advance(&mut self) -> Result<bool> {
+    /// Goes to the next row that counts; on none if there is none.
+    pub(super) fn advance(&mut self) -> Result<()> {
         self.at += 1;
         self.settle()
-    }
-
-    /// Waits for the next portion; false at the end.
-    fn next_portion(&mut self) -> Result<bool> {
-        match &mut self.rows {
-            Rows::Tail(_) => Ok(false),
-            Rows::History { feed, portion } => {
-                // The old portion goes first, so that it is not held while the next one is awaited.
-                *portion = None;
-                *portion = feed.next()?.map(Box::new);
-                self.at = 0;
-                Ok(portion.is_some())
-            }
-        }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use foldback_log_tier::{Commit, CommittedBatch, EventRow, Result, Seq, TableId};
 
+use super::SharedStart;
+
 /// The newest event of each key of a table that local segments hold, up to a target.
 #[derive(Debug)]
 pub struct TailRows {
@@ -54,6 +56,19 @@ impl TailRows {
     pub fn newest(&self, key: &[u8]) -> Option<Option<Bytes>> {
         let at = self.rows.binary_search_by(|(found, ..)| found.as_ref().cmp(key)).ok()?;
         Some(self.rows[at].2.clone())
+    }
+
+    /// What all keys begin with.
+    pub(super) fn shared_start(&self) -> SharedStart {
+        match (self.rows.first(), self.rows.last()) {
+            (Some((first, ..)), Some((last, ..))) => SharedStart::between(first, last),
+            _ => SharedStart::NoKeys,
+        }
+    }
+
+    pub(super) fn shared_row(&self, at: usize) -> Option<(Bytes, Option<Bytes>)> {
+        let (key, _, value) = self.rows.get(at)?;
+        Some((key.clone(), value.clone()))
     }
 
     pub(super) fn row(&self, at: usize) -> Option<EventRow<'_>> {

@@ -9,7 +9,8 @@ use foldback_log_tier::history::{
     CommitIndex, FileKind, HistoryIdentity, HistoryTail, HistoryWriter, RowGroupRows,
 };
 use foldback_log_tier::{
-    Batch, Change, Commit, CommittedBatch, DatabaseId, Error, Event, KeyRange, Seq, Timestamp,
+    Batch, Change, Commit, CommittedBatch, DatabaseId, Error, Event, KeyRange, Seq, TableId,
+    Timestamp,
 };
 use proptest::prelude::*;
 use tokio::sync::mpsc;
@@ -29,8 +30,8 @@ fn commit(seq: u64) -> Commit {
     Commit { seq: Seq(seq), timestamp: Timestamp(i64::try_from(seq).expect("small") * 10) }
 }
 
-/// The row groups of a delta of the events with these seqs.
-fn row_groups(events: &Events, first: u64, last: u64) -> Vec<RowGroupRows> {
+/// The portions of a delta of the events with these seqs: those rows that count.
+fn portions(events: &Events, first: u64, last: u64, filter: &RowFilter) -> Vec<RowGroupRows> {
     let (database, kind, scope) = (DatabaseId::random(), FileKind::Delta, None);
     let (first, last) = (commit(first), commit(last));
     let mut writer = HistoryWriter::new(HistoryIdentity { database, kind, first, last, scope }, 0)
@@ -52,17 +53,25 @@ fn row_groups(events: &Events, first: u64, last: u64) -> Vec<RowGroupRows> {
     let entry = &object.entry;
     let tail = HistoryTail::decode(entry, slice(entry.tail_offset..entry.bytes)).expect("sound");
     let decode = |group: &foldback_log_tier::history::RowGroupEntry| {
-        tail.decode_row_group(group.index, slice(group.range())).expect("it is sound")
+        // The least that a portion holds is a row.
+        let portions =
+            tail.row_group_portions(group.index, slice(group.range()), 0, filter.clone());
+        portions.expect("it is sound").map(|portion| portion.expect("it is sound"))
     };
-    tail.row_groups().iter().map(decode).collect()
+    tail.row_groups().iter().flat_map(decode).collect()
 }
 
 /// A source of what is sent already.
-fn source(groups: Vec<Result<RowGroupRows>>, filter: RowFilter) -> Source {
-    let left = groups.len();
-    let (sender, receiver) = mpsc::channel(left.max(1));
-    groups.into_iter().for_each(|group| sender.try_send(group).expect("there is room"));
-    Source::history(RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, left), filter)
+fn source(portions: Vec<Result<RowGroupRows>>) -> Source {
+    let ends = |portion: &&Result<RowGroupRows>| {
+        portion.as_ref().map_or(true, RowGroupRows::ends_row_group)
+    };
+    let left = portions.iter().filter(ends).count();
+    let (sender, receiver) = mpsc::channel(portions.len().max(1));
+    portions.into_iter().for_each(|portion| sender.try_send(portion).expect("there is room"));
+    // Keys of the tests share nothing.
+    let shared_start = SharedStart::Of(Vec::new());
+    Source::history(RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, left, shared_start))
 }
 
 fn tail(events: &Events, after: u64, target: u64) -> Arc<TailRows> {
@@ -83,7 +92,12 @@ fn tail(events: &Events, after: u64, target: u64) -> Arc<TailRows> {
 }
 
 fn next_live(merge: &mut Merge) -> Result<Option<Live>> {
-    merge.next_live(|row| (row.key.to_vec(), row.value.expect("it is live").to_vec()))
+    merge.next_live(|row| {
+        let (key, value) = row.to_shared();
+        let value = value.expect("it is live");
+        assert_eq!((row.event().key, row.event().value), (key.as_ref(), Some(value.as_ref())));
+        (key.to_vec(), value.to_vec())
+    })
 }
 
 fn all_live(mut merge: Merge) -> Vec<Live> {
@@ -113,10 +127,10 @@ fn a_key_each(keys: &[&str], seq: u64) -> Events {
 fn a_row_group_that_fails_is_an_error_and_not_the_end() {
     // The heap was put in order around a source that stood on no row, which panicked.
     let (left, right) = (a_key_each(&["a", "c"], 1), a_key_each(&["b", "d"], 2));
-    let mut groups: Vec<_> = row_groups(&left, 1, 1).into_iter().map(Ok).collect();
+    let mut groups: Vec<_> = portions(&left, 1, 1, &RowFilter::all()).into_iter().map(Ok).collect();
     groups.push(Err(Error::corrupt("history/x", 7, "bad")));
-    let others = row_groups(&right, 2, 2).into_iter().map(Ok).collect();
-    let sources = [source(groups, RowFilter::all()), source(others, RowFilter::all())];
+    let others = portions(&right, 2, 2, &RowFilter::all()).into_iter().map(Ok).collect();
+    let sources = [source(groups), source(others)];
     let mut merge = Merge::new(sources).expect("the first row groups are sound");
     let mut keys = Vec::new();
     let failure = loop {
@@ -131,27 +145,66 @@ fn a_row_group_that_fails_is_an_error_and_not_the_end() {
 
 #[test]
 fn a_feed_that_ends_early_is_an_error() {
-    let groups = row_groups(&a_key_each(&["a"], 1), 1, 1);
+    let groups = portions(&a_key_each(&["a"], 1), 1, 1, &RowFilter::all());
     let (sender, receiver) = mpsc::channel(1);
     sender.try_send(Ok(groups[0].clone())).expect("there is room");
     drop(sender);
-    let feed = RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, 2);
-    let source = Source::history(feed, RowFilter::all());
+    let feed = RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, 2, SharedStart::NoKeys);
+    let source = Source::history(feed);
     let mut merge = Merge::new([source]).expect("the first is sound");
     let ended = next_live(&mut merge);
     assert!(matches!(ended, Err(Error::Interrupted)), "{ended:?}");
 }
 
 #[test]
+fn what_all_keys_begin_with_is_not_compared() {
+    let of = |keys: &[&[u8]]| {
+        let starts = keys.iter().map(|key| SharedStart::between(key, key));
+        starts.fold(SharedStart::NoKeys, SharedStart::join)
+    };
+    assert_eq!(of(&[]), SharedStart::NoKeys);
+    assert_eq!(of(&[b"abc"]), SharedStart::Of(b"abc".to_vec()));
+    assert_eq!(of(&[b"abc", b"abd", b"abcd"]), SharedStart::Of(b"ab".to_vec()));
+    assert_eq!(of(&[b"abc", b""]), SharedStart::Of(Vec::new()));
+    // The keys of two tails share their start, and are told apart behind it.
+    let start = "all of these keys begin with this/";
+    let keys = |last: &str| vec![format!("{start}{last}"), format!("{start}{last}/more of it all")];
+    let events = |last: &str, seq| {
+        let keys = keys(last);
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        Source::tail(tail(&a_key_each(&keys, seq), 0, SEQS), RowFilter::all())
+    };
+    let merge = Merge::new([events("b", 1), events("a", 2), events("b", 3)]).expect("sound");
+    let found: Vec<_> = all_live(merge).into_iter().map(|(key, _)| key).collect();
+    let expected: Vec<_> = keys("a").into_iter().chain(keys("b")).map(String::into_bytes).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn no_source_is_no_row() {
     let none = Source::tail(Arc::new(TailRows::none(TABLE)), RowFilter::all());
-    let empty = source(Vec::new(), RowFilter::all());
+    let empty = source(Vec::new());
     assert!(all_live(Merge::new([none, empty]).expect("there is nothing to fail")).is_empty());
     assert!(all_live(Merge::new([]).expect("there is nothing to fail")).is_empty());
 }
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
-    let keys: [&[u8]; 8] = [b"", b"\0", b"a", b"a\0", b"ab", b"b", b"\xff", b"\xff\xff"];
+    // Some are longer than what is compared first, and differ behind it only.
+    let keys: [&[u8]; 13] = [
+        b"",
+        b"\0",
+        b"a",
+        b"a\0",
+        b"ab",
+        b"a234567890abcde",
+        b"a234567890abcde\0",
+        b"a234567890abcdef",
+        b"a234567890abcdefg",
+        b"a234567890abcdefh",
+        b"b",
+        b"\xff",
+        b"\xff\xff",
+    ];
     prop::sample::select(keys.map(<[u8]>::to_vec).to_vec())
 }
 
@@ -164,7 +217,7 @@ fn events() -> impl Strategy<Value = Events> {
 fn filter() -> impl Strategy<Value = RowFilter> {
     (0..SEQS, 1..=SEQS, key(), prop::option::of(key())).prop_map(|(floor, target, from, until)| {
         let keys = KeyRange { from: from.into(), until: until.map(Bytes::from) };
-        RowFilter { keys, floor: Seq(floor), target: Seq(target) }
+        RowFilter { keys, floor: Seq(floor), target: Seq(target), newest_only: true }
     })
 }
 
@@ -179,8 +232,7 @@ proptest! {
     ) {
         let (low, high) = (first_cut.min(second_cut), first_cut.max(second_cut));
         let delta = |first, last| {
-            let groups = row_groups(&events, first, last).into_iter().map(Ok);
-            source(groups.collect(), filter.clone())
+            source(portions(&events, first, last, &filter).into_iter().map(Ok).collect())
         };
         // Two deltas that hold a commit twice, and the rest of the log.
         let rest = Source::tail(tail(&events, high, filter.target.0), filter.clone());
@@ -191,8 +243,8 @@ proptest! {
     #[test]
     fn every_row_comes_once_and_in_order(events in events(), cut in 1..SEQS) {
         let delta = |first, last| {
-            let groups = row_groups(&events, first, last).into_iter().map(Ok);
-            source(groups.collect(), RowFilter::all())
+            let portions = portions(&events, first, last, &RowFilter::all());
+            source(portions.into_iter().map(Ok).collect())
         };
         let mut merge = Merge::new([delta(1, cut), delta(cut + 1, SEQS)]).expect("all is sound");
         let (mut seen, mut keys) = (Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
-use foldback_log_tier::history::{HistoryTail, RowGroupEntry, RowGroupRows};
+use foldback_log_tier::history::{HistoryTail, RowFilter, RowGroupEntry, RowGroupRows};
 use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::{Error as TierError, Result as TierResult};
 
@@ -171,7 +171,7 @@ fn take_row_group(
 ) -> Result<(), RowGroupError> {
     let at = |offset: u64| usize::try_from(offset - first.offset).expect("it is in memory");
     let own = bytes.slice(at(group.offset)..at(group.range().end));
-    for portion in tail.row_group_portions(group.index, own, PORTION_BYTES)? {
+    for portion in tail.row_group_portions(group.index, own, PORTION_BYTES, RowFilter::all())? {
         take_rows(&portion?).map_err(RowGroupError::Rows)?;
     }
     Ok(())

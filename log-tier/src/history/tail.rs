@@ -9,7 +9,6 @@ use parquet::bloom_filter::Sbbf;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
-use crate::history::HistoryIdentity;
 use crate::history::chunk_pages::FetchedRowGroup;
 use crate::history::commits::CommitIndex;
 use crate::history::decode::decode;
@@ -22,8 +21,12 @@ use crate::history::point_pages::says_what_point_reads_need;
 use crate::history::portions::RowGroupPortions;
 use crate::history::row_group::{RowGroupEntry, row_group_entries, table_entries};
 use crate::history::rows::RowGroupRows;
-use crate::history::schema::{COLUMN_KEY, COLUMN_SEQ, COLUMN_VALUE, arrow_schema, parquet_schema};
+use crate::history::schema::{
+    COLUMN_KEY, COLUMN_OP, COLUMN_SEQ, COLUMN_TABLE, COLUMN_TIMESTAMP, COLUMN_VALUE, arrow_schema,
+    parquet_schema,
+};
 use crate::history::window::FileWindow;
+use crate::history::{HistoryIdentity, RowFilter};
 use crate::manifest::HistoryEntry;
 use crate::{Error, Result};
 
@@ -48,7 +51,8 @@ pub struct HistoryTail {
 /// How columns are decoded.
 #[derive(Clone, Debug)]
 pub(super) struct ColumnLevels {
-    pub(super) all: FieldLevels,
+    /// All columns but the values.
+    pub(super) facts: FieldLevels,
     /// Keys and seqs.
     pub(super) keys: FieldLevels,
     pub(super) values: FieldLevels,
@@ -107,12 +111,13 @@ impl HistoryTail {
     ///
     /// When there is no row group `index`.
     pub fn decode_row_group(&self, index: u32, bytes: Bytes) -> Result<RowGroupRows> {
-        let mut portions = self.row_group_portions(index, bytes, usize::MAX)?;
+        let mut portions = self.row_group_portions(index, bytes, usize::MAX, RowFilter::all())?;
         portions.next().expect("a row group has rows")
     }
 
-    /// As [`Self::decode_row_group`], in portions of about `portion_bytes` of rows, of which each
-    /// is decoded when it is asked for. All bytes are verified at once.
+    /// As [`Self::decode_row_group`], the rows that `filter` lets through, in portions of about
+    /// `portion_bytes` of rows, of which each is decoded when it is asked for. All bytes are
+    /// verified at once.
     ///
     /// # Errors
     ///
@@ -127,6 +132,7 @@ impl HistoryTail {
         index: u32,
         bytes: Bytes,
         portion_bytes: usize,
+        filter: RowFilter,
     ) -> Result<RowGroupPortions> {
         let position = usize::try_from(index).expect("memory has at least 32 bits");
         let group = &self.row_groups[position];
@@ -136,7 +142,8 @@ impl HistoryTail {
         let fetched =
             decode(&self.name, group.offset, || FetchedRowGroup::new(window, metadata, position))?;
         let of_file = (self.name.as_str(), &self.facts.identity);
-        RowGroupPortions::new((&fetched, &self.levels.all), of_file, group, portion_bytes)
+        let asked = (portion_bytes, filter);
+        RowGroupPortions::new((&fetched, &self.levels.facts), of_file, group, asked)
     }
 
     /// Where the commit index lies; a base has none.
@@ -176,7 +183,7 @@ impl ColumnLevels {
         let of = |mask| parquet_to_arrow_field_levels(schema, mask, fields.as_ref());
         let only = |columns: &[usize]| ProjectionMask::leaves(schema, columns.iter().copied());
         Ok(Self {
-            all: of(ProjectionMask::all())?,
+            facts: of(only(&[COLUMN_TABLE, COLUMN_KEY, COLUMN_SEQ, COLUMN_TIMESTAMP, COLUMN_OP]))?,
             keys: of(only(&[COLUMN_KEY, COLUMN_SEQ]))?,
             values: of(only(&[COLUMN_VALUE]))?,
         })

@@ -104,7 +104,8 @@ fn read_portions(
 ) -> Result<()> {
     let whole = tail.decode_row_group(group.index, bytes.clone())?;
     assert!(whole.ends_row_group());
-    let mut portions = tail.row_group_portions(group.index, bytes.clone(), portion_bytes)?;
+    let mut portions =
+        tail.row_group_portions(group.index, bytes.clone(), portion_bytes, RowFilter::all())?;
     let mut at = 0;
     while let Some(portion) = portions.next().transpose()? {
         assert!(portion_bytes > 0 || portion.len() == 1, "a row is the least that is decoded");

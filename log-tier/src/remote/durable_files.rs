@@ -5,7 +5,8 @@
 //! with, before a power cut or after.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use object_store::PutPayload;
@@ -45,6 +46,16 @@ pub(super) fn create_directory(directory: &Path) -> Result<(), (PathBuf, io::Err
         }
     }
     Ok(())
+}
+
+/// The bytes of a part of a file, or fewer if it ends before. Memory for them is not cleared first,
+/// which would take as long as to read them.
+pub(super) fn read_part(mut file: File, part: &Range<u64>) -> io::Result<Vec<u8>> {
+    let length = part.end - part.start;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(io::Error::other)?);
+    file.seek(SeekFrom::Start(part.start))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Writes `payload` as the file `path` somewhere below `root`, and answers once it is durable.

@@ -13,13 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result, UploadPart,
 };
 
 use super::durable_files::{self, Placing, PlacingError};
@@ -134,7 +135,18 @@ impl ObjectStore for DurableLocalStore {
     }
 
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(at, how).await
+        let is_part = how.range.is_some() && !how.head;
+        let mut found = self.inner.get_opts(at, how).await?;
+        found.payload = match found.payload {
+            GetResultPayload::File(file, _) if is_part => {
+                let part = found.range.clone();
+                let bytes = blocking(move || durable_files::read_part(file, &part)).await?;
+                let bytes = bytes.map(Bytes::from).map_err(failed);
+                GetResultPayload::Stream(stream::once(async { bytes }).boxed())
+            }
+            payload => payload,
+        };
+        Ok(found)
     }
 
     async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

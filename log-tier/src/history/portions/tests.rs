@@ -22,7 +22,7 @@ fn portions() -> RowGroupPortions {
     let tail = HistoryTail::decode(&object.entry, tail).expect("it is undamaged");
     let range = tail.row_groups()[0].range();
     let bytes = object.body.slice(at(range.start)..at(range.end));
-    let portions = tail.row_group_portions(0, bytes, 1).expect("it is undamaged");
+    let portions = tail.row_group_portions(0, bytes, 1, RowFilter::all()).expect("it is undamaged");
     assert_eq!(portions.portion_rows, 1, "a portion has one row at least");
     portions
 }
