@@ -172,7 +172,7 @@ fn write_events(
             batch.put(table, key, value);
         }
         left -= BATCH_EVENTS.min(left);
-        last = database.write(batch, WriteOptions::default()).wait()?.seq;
+        last = database.commit(batch, WriteOptions::default())?.seq;
     }
     Ok(last)
 }

@@ -98,7 +98,7 @@ pub fn make_untidy(options: &UntidyOptions) -> Result<UntidyHistory> {
             let key = unwritten.next().map_or(key, Updates::key);
             batch.put(table, key, value);
         }
-        database.write(batch, WriteOptions::default()).wait()?;
+        database.commit(batch, WriteOptions::default())?;
         let looks = written.is_multiple_of(BATCHES_PER_LOOK);
         if looks && database.status().history_bytes >= options.history_bytes {
             break;

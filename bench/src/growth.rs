@@ -201,7 +201,7 @@ impl Writing {
             for (key, value) in rows {
                 batch.put(table, key.to_vec(), value.to_vec());
             }
-            database.write(batch, WriteOptions::default()).wait()?;
+            database.commit(batch, WriteOptions::default())?;
         }
         drop(database);
         let (sealed_bytes, bytes_written) = (0, 0);
@@ -224,7 +224,7 @@ impl Writing {
                 self.state.insert(key, value);
                 left -= 1;
             }
-            database.write(batch, WriteOptions::default()).wait()?;
+            database.commit(batch, WriteOptions::default())?;
         }
         self.events += events;
         database.seal()?;

@@ -90,7 +90,7 @@ pub fn storage(options: &StorageOptions, watch: &mut dyn FnMut()) -> Result<Stor
     for (key, value) in updates.load() {
         batch.put(table, key, value);
     }
-    database.write(batch, WriteOptions::default()).wait()?;
+    database.commit(batch, WriteOptions::default())?;
 
     let events = options.keys * options.updates_per_key;
     let batches = events.div_ceil(BATCH_EVENTS).max(1);
@@ -101,7 +101,7 @@ pub fn storage(options: &StorageOptions, watch: &mut dyn FnMut()) -> Result<Stor
             let (key, value) = updates.update();
             batch.put(table, key, value);
         }
-        database.write(batch, WriteOptions::default()).wait()?;
+        database.commit(batch, WriteOptions::default())?;
         clock.advance(step);
         if number.is_multiple_of(BATCHES_PER_SEAL) || number == batches {
             database.seal()?;

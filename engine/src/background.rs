@@ -12,7 +12,7 @@ use foldback_log_tier::Error as TierError;
 use tokio::sync::oneshot;
 
 use crate::health::Health;
-use crate::log_writer::{LogView, Request};
+use crate::log_writer::{LogDesk, LogView};
 use crate::present::Present;
 use crate::upkeep::{Ground, Tools, Upkeep};
 use crate::{Error, Result, threads};
@@ -36,7 +36,7 @@ pub(crate) struct BackgroundParts {
     pub(crate) tools: Arc<Tools>,
     pub(crate) present: Arc<Present>,
     pub(crate) log: Arc<LogView>,
-    pub(crate) to_writer: Sender<Request>,
+    pub(crate) to_writer: Arc<LogDesk>,
     pub(crate) health: Arc<Health>,
     /// Whether this process does the upkeep.
     pub(crate) does_upkeep: bool,

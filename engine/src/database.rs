@@ -173,6 +173,19 @@ impl Database {
         self.try_write(batch, options).unwrap_or_else(CommitHandle::failed)
     }
 
+    /// Commits a batch and waits for it: as [`Self::write`] and [`CommitHandle::wait`] together,
+    /// and sooner done, because nobody has to be woken for it where no other commit is under way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::try_write`], and what the write failed with; after [`Error::Halted`] it may or
+    /// may not have been kept.
+    pub fn commit(&self, batch: WriteBatch, options: WriteOptions) -> Result<Commit> {
+        let (request, handle) = self.request(batch, options)?;
+        self.inner.writer.desk().carry_out(request);
+        handle.wait()
+    }
+
     /// As [`Self::write`], but what can never be written is refused at once: so a caller that
     /// hands over one batch after the other can stop at the first that is refused.
     ///
@@ -180,6 +193,12 @@ impl Database {
     ///
     /// [`Error::TooLarge`], [`Error::Invalid`]; [`Error::InFuture`] for a timestamp after now.
     pub fn try_write(&self, batch: WriteBatch, options: WriteOptions) -> Result<CommitHandle> {
+        let (request, handle) = self.request(batch, options)?;
+        self.inner.writer.desk().send(request);
+        Ok(handle)
+    }
+
+    fn request(&self, batch: WriteBatch, options: WriteOptions) -> Result<(Request, CommitHandle)> {
         let batch = batch.into_checked()?;
         if let Some(timestamp) = options.timestamp {
             self.check_not_future(timestamp)?;
@@ -187,8 +206,7 @@ impl Database {
         let durability: Durability = options.durability.unwrap_or(self.inner.config.durability);
         let (reply, handle) = CommitHandle::new();
         let timestamp = options.timestamp;
-        self.inner.writer.send(Request::Write { batch, timestamp, durability, reply });
-        Ok(handle)
+        Ok((Request::Write { batch, timestamp, durability, reply }, handle))
     }
 
     /// A consistent view of all tables as of the last commit.
@@ -282,7 +300,7 @@ impl Database {
     /// [`Error::Tier`] if the bucket does not take it; the log keeps it then.
     pub fn seal(&self) -> Result<Commit> {
         let (reply, answer) = oneshot::channel();
-        self.inner.writer.send(Request::Roll { reply });
+        self.inner.writer.desk().send(Request::Roll { reply });
         foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))?;
         self.inner.background.seal_all()?;
         Ok(self.inner.publisher.newest().sealed)
@@ -378,7 +396,7 @@ impl Database {
     ) -> Result<Commit> {
         let (reply, answer) = oneshot::channel();
         let trees = trees.into_iter().collect();
-        self.inner.writer.send(Request::Catalog { change, trees, timestamp, reply });
+        self.inner.writer.desk().send(Request::Catalog { change, trees, timestamp, reply });
         foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use foldback_log_tier::{CommittedBatch, Seq, TableId};
 
+mod applying;
 mod flusher;
 mod tree;
 mod view;
@@ -168,16 +169,11 @@ impl Present {
         Ok(ids)
     }
 
-    /// Applies a commit to its trees; views see it once [`Self::publish`] is called.
+    /// Applies commits to their trees; views see them once [`Self::publish`] is called.
     ///
     /// Events of tables that are not served are passed over: they were dropped by a later commit.
-    pub(crate) fn apply(&self, committed: &CommittedBatch) {
-        let trees = self.trees.read().unwrap_or_else(PoisonError::into_inner);
-        for event in &committed.batch.events {
-            if let Some(tree) = trees.get(&event.table) {
-                tree.apply(committed.commit.seq, event);
-            }
-        }
+    pub(crate) fn apply(&self, commits: &[CommittedBatch]) {
+        applying::apply(&self.trees.read().unwrap_or_else(PoisonError::into_inner), commits);
     }
 
     /// Lets views see every commit up to `seq`, all of which are applied.

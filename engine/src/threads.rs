@@ -5,10 +5,16 @@ use std::thread::JoinHandle;
 
 use crate::health::Health;
 
-/// Halts the database if its thread unwinds.
-struct HaltOnPanic {
+/// Halts the database if the thread unwinds that holds it.
+pub(crate) struct HaltOnPanic {
     name: &'static str,
     health: Arc<Health>,
+}
+
+impl HaltOnPanic {
+    pub(crate) fn new(name: &'static str, health: &Arc<Health>) -> Self {
+        Self { name, health: Arc::clone(health) }
+    }
 }
 
 impl Drop for HaltOnPanic {

@@ -87,7 +87,7 @@ impl Sealing {
     /// Tells the log writer how far history has come.
     fn trim(&self) {
         let sealed = self.parts.tools.publisher.newest().sealed.seq;
-        let _ = self.parts.to_writer.send(Request::Trim { sealed });
+        self.parts.to_writer.send(Request::Trim { sealed });
     }
 
     fn seal(&self, segment: &SegmentInfo) -> Result<()> {
@@ -135,7 +135,7 @@ impl Sealing {
         // Opened at once: from here on the rows are kept, whatever is flushed meanwhile.
         let rows = view.range(table, &KeyRange::all())?;
         let (reply, answer) = oneshot::channel();
-        to_writer.send(Request::Roll { reply }).map_err(|_| Error::Closed)?;
+        to_writer.send(Request::Roll { reply });
         foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))?;
         self.seal_what_is_there()?;
         if tools.publisher.newest().sealed.seq < view.seq() {

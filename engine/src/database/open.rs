@@ -223,7 +223,7 @@ fn start_threads(standing: Standing) -> Inner {
         tools: Arc::clone(&tools),
         present: Arc::clone(&present),
         log: Arc::clone(&log),
-        to_writer: writer.sender(),
+        to_writer: Arc::clone(writer.desk()),
         health: Arc::clone(&health),
         does_upkeep: config.compactor,
     };

@@ -18,6 +18,9 @@ use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::{Error, Result, Selection, TableRecord};
 
+/// Bytes of keys and values that are applied at once.
+const GROUP_BYTES: u64 = 4 << 20;
+
 /// What replaying came to.
 pub(super) struct Replayed {
     pub(super) catalog: Catalog,
@@ -90,30 +93,57 @@ fn replay_trees(
     log: &LocalLog,
     positions: &HashMap<TableId, Seq>,
 ) -> Result<u64> {
-    let present = rebuild.present;
     let first = positions.values().min().copied().unwrap_or_default();
-    let (mut commits, mut unflushed_bytes) = (0, 0);
+    let (mut commits, mut group) = (0, Group::default());
     each_commit_after(log, first, |mut committed| {
         let seq = committed.commit.seq;
-        committed.batch.events.iter_mut().for_each(own);
         let missing = |table: TableId| positions.get(&table).is_some_and(|at| *at < seq);
         committed.batch.events.retain(|event| missing(event.table));
         if committed.batch.events.is_empty() {
             return Ok(());
         }
+        committed.batch.events.iter_mut().for_each(own);
         commits += 1;
-        present.apply(&committed);
-        unflushed_bytes += committed.batch.events.iter().map(event_bytes).sum::<u64>();
-        if unflushed_bytes >= rebuild.memtable_bytes_max / 2 {
-            unflushed_bytes = 0;
-            for tree in present.trees() {
+        group.push(committed);
+        if group.bytes >= GROUP_BYTES {
+            group.apply(rebuild)?;
+        }
+        Ok(())
+    })?;
+    group.apply(rebuild)?;
+    Ok(commits)
+}
+
+/// Commits that are applied together.
+#[derive(Default)]
+struct Group {
+    commits: Vec<CommittedBatch>,
+    bytes: u64,
+    /// Bytes that were applied since trees were last flushed.
+    unflushed_bytes: u64,
+}
+
+impl Group {
+    fn push(&mut self, committed: CommittedBatch) {
+        self.bytes += committed.batch.events.iter().map(event_bytes).sum::<u64>();
+        self.commits.push(committed);
+    }
+
+    fn apply(&mut self, rebuild: &Rebuild<'_>) -> Result<()> {
+        let Some(last) = self.commits.last() else { return Ok(()) };
+        let seq = last.commit.seq;
+        rebuild.present.apply(&self.commits);
+        self.commits.clear();
+        self.unflushed_bytes += std::mem::take(&mut self.bytes);
+        if self.unflushed_bytes >= rebuild.memtable_bytes_max / 2 {
+            self.unflushed_bytes = 0;
+            for tree in rebuild.present.trees() {
                 tree.seal_memtable(seq);
                 tree.flush(|| seq)?;
             }
         }
         Ok(())
-    })?;
-    Ok(commits)
+    }
 }
 
 /// Refuses a log that ends before what a tree has flushed: commits were lost from its end, and new

@@ -172,7 +172,7 @@ impl Database {
             return Err(Error::InFuture { asked: target.to_string(), now });
         }
         let (reply, answer) = oneshot::channel();
-        self.inner.writer.send(Request::CloseInstant { at, reply });
+        self.inner.writer.desk().send(Request::CloseInstant { at, reply });
         foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed)).map(drop)
     }
 

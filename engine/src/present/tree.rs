@@ -143,17 +143,22 @@ impl TableTree {
         Ok(Some(Seq(u64::from_le_bytes(bytes))))
     }
 
-    /// Applies one event of commit `seq`.
-    pub(crate) fn apply(&self, seq: Seq, event: &Event) {
+    /// Events of commits from `first` on are about to be applied.
+    pub(super) fn begin(&self, first: Seq) {
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        unflushed.active.get_or_insert(first);
+    }
+
+    /// Applies one event of commit `seq`, which [`Self::begin`] was told of.
+    pub(super) fn apply(&self, seq: Seq, event: &Event) {
         let key = stored_key(&event.key);
         let seqno = SEQNO_BASE + seq.0;
         let (_, bytes) = match &event.change {
             Change::Put(value) => self.tree.insert(key, value.clone(), seqno),
             Change::Delete => self.tree.remove(key, seqno),
         };
-        self.memtable_bytes.store(bytes, Ordering::Release);
-        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
-        unflushed.active.get_or_insert(seq);
+        // Of several threads that apply, the one that saw the most has it right.
+        self.memtable_bytes.fetch_max(bytes, Ordering::AcqRel);
     }
 
     /// Bytes of the memtable that takes writes.

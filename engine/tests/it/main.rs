@@ -2,6 +2,7 @@
 
 mod backups;
 mod bucket_reader;
+mod commits;
 mod detached;
 mod end_to_end;
 mod histories;

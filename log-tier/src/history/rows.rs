@@ -1,5 +1,7 @@
 //! Rows of one row group, decoded, checked and chosen.
 
+use std::cmp::Ordering;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{BinaryArray, Int8Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
@@ -224,14 +226,15 @@ impl RowFacts {
         let mut has_one = false;
         for row in 0..self.len() {
             let (key, seq) = (self.key(row), self.seq(row));
-            if let Some((previous_key, previous_seq)) = previous {
-                let by_key = previous_key.cmp(key);
-                let by_seq = seq.cmp(&previous_seq);
-                if !by_key.then(by_seq).is_lt() || one_row_a_key && !by_key.is_lt() {
-                    return Err("its rows are not in order".to_string());
-                }
-                has_one &= by_key.is_eq();
+            let by_key = previous.map(|(previous_key, _)| previous_key.cmp(key));
+            let by_seq = previous.map(|(_, previous_seq)| seq.cmp(&previous_seq));
+            let follows = by_key.zip(by_seq).is_none_or(|(by_key, by_seq)| {
+                by_key.then(by_seq).is_lt() && (!one_row_a_key || by_key.is_lt())
+            });
+            if !follows {
+                return Err("its rows are not in order".to_string());
             }
+            has_one &= by_key.is_some_and(Ordering::is_eq);
             previous = Some((key, seq));
             let is_wanted = !(has_one && filter.newest_only) && filter.is_of_time(seq);
             if is_wanted && (all_keys || filter.keys.contains(key)) {

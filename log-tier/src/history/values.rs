@@ -116,24 +116,24 @@ impl ValueReader {
 
     /// The page that has a row; what lies between is passed over.
     fn page_of(&mut self, row: usize) -> ParquetResult<&mut OpenPage> {
-        if self.page.as_ref().is_none_or(|page| page.end <= row) {
-            self.page = None;
-            while self.page.is_none() {
-                let next = self.pages.peek_next_page()?;
-                let rows = next.and_then(|next| next.num_rows);
-                let rows = rows.ok_or_else(|| refused("its values end early"))?;
-                let begin = self.page_begin;
-                self.page_begin += rows;
-                if self.page_begin <= row {
-                    self.pages.skip_next_page()?;
-                } else {
-                    let page = self.pages.get_next_page()?;
-                    let page = page.ok_or_else(|| refused("its values end early"))?;
-                    self.page = Some(OpenPage::new(page, begin..self.page_begin)?);
-                }
-            }
+        while self.page.as_ref().is_none_or(|page| page.end <= row) {
+            self.page = self.next_page(row)?;
         }
         Ok(self.page.as_mut().expect("it was just opened"))
+    }
+
+    /// Goes on to the next page, and opens it if it has the row.
+    fn next_page(&mut self, row: usize) -> ParquetResult<Option<OpenPage>> {
+        let ends = || refused("its values end early");
+        let rows = self.pages.peek_next_page()?.and_then(|page| page.num_rows).ok_or_else(ends)?;
+        let begin = self.page_begin;
+        self.page_begin += rows;
+        if self.page_begin <= row {
+            self.pages.skip_next_page()?;
+            return Ok(None);
+        }
+        let page = self.pages.get_next_page()?.ok_or_else(ends)?;
+        OpenPage::new(page, begin..self.page_begin).map(Some)
     }
 }
 

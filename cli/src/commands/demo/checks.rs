@@ -76,7 +76,7 @@ pub(super) fn write_on_top(
                 None => batch.delete(id, key.clone()),
             }
         }
-        let commit = database.write(batch, WriteOptions::default()).wait()?;
+        let commit = database.commit(batch, WriteOptions::default())?;
         written.push(Written { commit, about, changes });
     }
     Ok(written)

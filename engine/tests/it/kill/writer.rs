@@ -145,12 +145,17 @@ fn write_batches(database: &Database, tables: &[TableId], run: u64, thread: u64)
             let number = round * IN_FLIGHT + at;
             BatchName { run, thread, number }
         });
-        let write =
-            |name: BatchName| (name, database.write(name.batch(tables), WriteOptions::default()));
-        let under_way: Vec<_> = names.map(write).collect();
-        for (name, handle) in under_way {
-            let commit = handle.wait().expect("it commits");
+        let options = WriteOptions::default;
+        let print = |name: BatchName, commit: foldback::Result<Commit>| {
+            let commit = commit.expect("it commits");
             Acknowledged { name, commit, checksum: name.checksum() }.print();
+        };
+        if thread % 2 == 0 {
+            let write = |name: BatchName| (name, database.write(name.batch(tables), options()));
+            let under_way: Vec<_> = names.map(write).collect();
+            under_way.into_iter().for_each(|(name, handle)| print(name, handle.wait()));
+        } else {
+            names.for_each(|name| print(name, database.commit(name.batch(tables), options())));
         }
         if thread == 0 && (round * IN_FLIGHT) % BATCHES_PER_SEAL < IN_FLIGHT {
             database.seal().expect("the bucket takes it");

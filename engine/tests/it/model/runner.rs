@@ -119,7 +119,7 @@ impl Runner {
         if batch.is_empty() {
             return;
         }
-        let written = self.database().write(batch, WriteOptions::default()).wait();
+        let written = self.database().commit(batch, WriteOptions::default());
         if stale {
             assert!(matches!(written, Err(Error::TableNotFound { .. })), "{written:?}");
             return;

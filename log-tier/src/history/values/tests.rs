@@ -53,7 +53,7 @@ const SEQS: u64 = 9;
 fn value_of(key: u64, seq: u64) -> Option<Vec<u8>> {
     let number = key * SEQS + seq;
     let length = usize::try_from(number % 5 * 101).expect("small");
-    (number % 7 > 0).then(|| number.to_string().into_bytes().repeat(length / 4))
+    (!number.is_multiple_of(7)).then(|| number.to_string().into_bytes().repeat(length / 4))
 }
 
 /// What a filter lets through of a row group with events of many keys, in portions.

@@ -1,0 +1,72 @@
+//! Applying commits to the trees: all of a group at once, in the order of keys.
+//!
+//! Until they are published, nobody sees the events of a group, and each goes to a place of its own
+//! by key and seq. So their order is free: neighbours in a tree are applied one after the other, as
+//! most of the way to the second is in the processor's cache then, and the events of a large group
+//! are shared out to several threads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldback_log_tier::{CommittedBatch, Event, Seq, TableId};
+
+use super::TableTree;
+
+/// Events of which a thread of its own applies a share.
+const EVENTS_PER_THREAD: usize = 1024;
+/// Threads that apply one group.
+const THREADS_MAX: usize = 8;
+
+/// One event, and the tree that it goes to.
+#[derive(Clone, Copy)]
+struct Application<'a> {
+    tree: &'a TableTree,
+    seq: Seq,
+    event: &'a Event,
+}
+
+/// Applies commits to their trees. Events of tables that are not served are passed over: they were
+/// dropped by a later commit.
+pub(super) fn apply<'a>(
+    trees: &'a HashMap<TableId, Arc<TableTree>>,
+    commits: &'a [CommittedBatch],
+) {
+    let mut applications: Vec<_> = commits
+        .iter()
+        .flat_map(|committed| {
+            committed.batch.events.iter().filter_map(|event| {
+                let tree = trees.get(&event.table)?;
+                Some(Application { tree, seq: committed.commit.seq, event })
+            })
+        })
+        .collect();
+    applications.sort_unstable_by(|one, other| {
+        let (left, right) = (&one.event, &other.event);
+        (left.table, &left.key, one.seq).cmp(&(right.table, &right.key, other.seq))
+    });
+    for of_tree in applications.chunk_by(|one, other| one.event.table == other.event.table) {
+        let first = of_tree.iter().map(|application| application.seq).min();
+        of_tree[0].tree.begin(first.expect("a chunk is not empty"));
+    }
+    let threads = (applications.len() / EVENTS_PER_THREAD).min(THREADS_MAX);
+    let threads = threads.min(std::thread::available_parallelism().map_or(1, usize::from));
+    if threads < 2 {
+        return apply_all(&applications);
+    }
+    let mut shares = applications.chunks(applications.len().div_ceil(threads));
+    let own = shares.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        for share in shares {
+            let builder = std::thread::Builder::new().name("foldback-applier".to_owned());
+            let spawned = builder.spawn_scoped(scope, || apply_all(share));
+            spawned.expect("the operating system gives a thread");
+        }
+        apply_all(own);
+    });
+}
+
+fn apply_all(applications: &[Application<'_>]) {
+    for Application { tree, seq, event } in applications {
+        tree.apply(*seq, event);
+    }
+}

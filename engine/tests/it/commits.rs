@@ -1,0 +1,172 @@
+//! Commits of many threads at once, in every way to ask for one.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use foldback::{
+    Commit, Config, Database, Durability, Error, KeyRange, Seq, TableId, WriteBatch, WriteOptions,
+};
+
+use crate::support::{fast_directory, rows};
+
+const THREADS: u64 = 8;
+const ROUNDS: u64 = 150;
+
+fn open(directory: &std::path::Path) -> Database {
+    let config = Config {
+        // Segments are rolled, and memtables sealed, in the midst of it.
+        segment_bytes_max: 64 << 10,
+        memtable_bytes_max: 1 << 20,
+        ..Config::new(directory.join("data"))
+    };
+    Database::open(config).expect("it opens")
+}
+
+/// What one thread writes in one round: a key of its own, and one that all write.
+fn batch(table: TableId, thread: u64, round: u64) -> WriteBatch {
+    let mut batch = WriteBatch::new();
+    batch.put(table, format!("own/{thread}/{round:04}"), round.to_be_bytes().to_vec());
+    batch.put(table, "last", format!("{thread}/{round}"));
+    batch.put(table, format!("last/{thread}"), vec![b'v'; 300]);
+    batch
+}
+
+/// Commits in turn by itself, through the thread, and several without waiting for each.
+fn run_thread(database: &Database, table: TableId, thread: u64) -> Vec<Commit> {
+    let mut commits = Vec::new();
+    let options = |round: u64| WriteOptions {
+        durability: (round % 5 == 0).then_some(Durability::Synced),
+        ..WriteOptions::default()
+    };
+    let mut round = 0;
+    while round < ROUNDS {
+        if round % 3 == 0 {
+            let batch = batch(table, thread, round);
+            commits.push(database.commit(batch, options(round)).expect("it commits"));
+            round += 1;
+        } else {
+            let many: Vec<_> = (round..round + 4)
+                .map(|round| database.write(batch(table, thread, round), options(round)))
+                .collect();
+            round += 4;
+            commits.extend(many.into_iter().map(|handle| handle.wait().expect("it commits")));
+        }
+        let last = commits.last().expect("there is one").seq;
+        assert!(database.view().seq() >= last, "a commit shows once it is answered");
+        let own = format!("own/{thread}/{:04}", round - 1);
+        let held = database.view().get(table, own.as_bytes()).expect("it can be read");
+        assert_eq!(held.as_deref(), Some((round - 1).to_be_bytes().as_slice()));
+    }
+    assert!(commits.is_sorted_by(|one, next| one.seq < next.seq), "a thread's own order holds");
+    commits
+}
+
+#[test]
+fn every_commit_gets_a_seq_of_its_own_and_shows_whole() {
+    let directory = fast_directory();
+    let database = open(directory.path());
+    let table = database.create_table("t").expect("there is none").id();
+    let first = database.protect("t", foldback::Retention::Forever).expect("it is there").seq;
+    let ended = AtomicBool::new(false);
+    let (mut seqs, catalog_changes) = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let database = &database;
+                scope.spawn(move || run_thread(database, table, thread))
+            })
+            .collect();
+        // Catalog changes, closed instants and seals come between.
+        let changer = scope.spawn(|| {
+            let mut changes = Vec::new();
+            for number in 0_u64.. {
+                let name = format!("other-{number}");
+                database.create_table(&name).expect("there is none");
+                changes.push(database.drop_table(&name).expect("it is there").seq);
+                database.seal().expect("the bucket is there");
+                if ended.load(Ordering::Acquire) {
+                    break;
+                }
+            }
+            changes
+        });
+        // Whatever a view shows of a batch, it shows all of it.
+        let reader = scope.spawn(|| {
+            while !ended.load(Ordering::Acquire) {
+                let view = database.view();
+                let Some(last) = view.get(table, b"last").expect("it can be read") else {
+                    continue;
+                };
+                let last = String::from_utf8(last.to_vec()).expect("it is text");
+                let (thread, round) = last.split_once('/').expect("it names its batch");
+                let round: u64 = round.parse().expect("it is a number");
+                let own = format!("own/{thread}/{round:04}");
+                assert!(view.get(table, own.as_bytes()).expect("it can be read").is_some());
+            }
+        });
+        let seqs: Vec<Seq> = writers
+            .into_iter()
+            .flat_map(|writer| writer.join().expect("it has not failed"))
+            .map(|commit| commit.seq)
+            .collect();
+        ended.store(true, Ordering::Release);
+        reader.join().expect("it has not failed");
+        (seqs, changer.join().expect("it has not failed"))
+    });
+    seqs.sort_unstable();
+    let distinct: BTreeSet<_> = seqs.iter().chain(&catalog_changes).collect();
+    let rounds = usize::try_from(THREADS * (ROUNDS + ROUNDS % 3)).expect("few");
+    assert!(seqs.len() >= rounds && distinct.len() == seqs.len() + catalog_changes.len());
+    // Two changes of the catalog each: nothing else took a seq.
+    let all = u64::try_from(seqs.len() + 2 * catalog_changes.len()).expect("few");
+    assert_eq!(database.view().seq(), Seq(first.0 + all));
+    let before = rows(&database, "t");
+    drop(database);
+    let database = open(directory.path());
+    assert_eq!(rows(&database, "t"), before, "all of it is there after opening again");
+}
+
+#[test]
+fn a_commit_of_a_dropped_table_is_refused_and_changes_nothing() {
+    let directory = fast_directory();
+    let database = open(directory.path());
+    let table = database.create_table("t").expect("there is none").id();
+    let dropped = database.drop_table("t").expect("it is there");
+    let mut batch = WriteBatch::new();
+    batch.put(table, "k", "v");
+    let refused = database.commit(batch, WriteOptions::default());
+    assert!(matches!(refused, Err(Error::TableNotFound { .. })), "{refused:?}");
+    let refused = database.commit(WriteBatch::new(), WriteOptions::default());
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    assert_eq!(database.view().seq(), dropped.seq);
+}
+
+/// Enough of one batch that several threads apply it, over two tables.
+#[test]
+fn a_large_batch_is_applied_whole() {
+    let directory = fast_directory();
+    let database = open(directory.path());
+    let tables = ["a", "b"].map(|name| database.create_table(name).expect("there is none").id());
+    let mut batch = WriteBatch::new();
+    for number in 0_u32..20_000 {
+        let table = tables[usize::from(number % 3 == 0)];
+        // Not in the order of keys.
+        batch.put(table, number.reverse_bits().to_be_bytes().to_vec(), number.to_string());
+    }
+    let commit = database.commit(batch, WriteOptions::default()).expect("it commits");
+    let mut batch = WriteBatch::new();
+    (0_u32..20_000).filter(|number| number % 7 == 0).for_each(|number| {
+        let table = tables[usize::from(number % 3 == 0)];
+        batch.delete(table, number.reverse_bits().to_be_bytes().to_vec());
+    });
+    let view = database.view();
+    database.commit(batch, WriteOptions::default()).expect("it commits");
+    let count = |of: &foldback::PresentView| {
+        let rows =
+            tables.map(|table| of.range(table, &KeyRange::all()).expect("it is live").count());
+        (rows[0] + rows[1], rows[1])
+    };
+    assert_eq!((view.seq(), count(&view)), (commit.seq, (20_000, 6_667)));
+    let deleted = (0..20_000).filter(|number| number % 7 == 0).count();
+    let deleted_of_b = (0..20_000).filter(|number| number % 21 == 0).count();
+    assert_eq!(count(&database.view()), (20_000 - deleted, 6_667 - deleted_of_b));
+}
