@@ -7,6 +7,7 @@ mod asof;
 mod compact;
 mod fingerprint;
 mod growth;
+mod limits;
 mod machine;
 mod operation;
 mod random;
@@ -25,6 +26,10 @@ pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
+pub use limits::{
+    LIMIT_COMPRESS, LIMIT_COPY, LIMIT_DECOMPRESS, LIMIT_READ, LIMIT_READ_CACHED, LIMIT_WRITE,
+    LimitOptions, SyncGroup, limits,
+};
 pub use machine::Machine;
 pub use operation::Operation;
 pub use random::Random;
