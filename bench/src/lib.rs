@@ -6,6 +6,7 @@
 mod asof;
 mod bucket;
 mod compact;
+mod decode;
 mod fingerprint;
 mod growth;
 mod limits;
@@ -27,6 +28,7 @@ mod zipfian;
 pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
 pub use bucket::BucketChoice;
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+pub use decode::{DecodeCost, decode_plan};
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
 pub use limits::{
@@ -38,7 +40,8 @@ pub use operation::Operation;
 pub use random::Random;
 pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 pub use restore::{
-    Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
+    Contender, Outcome, PreparedRestores, RESTORE_TABLE, RestoreOptions, RestoreRow, RestoreTarget,
+    restore_once,
 };
 pub use storage::{StorageOptions, StoragePoint, StorageRow, storage};
 pub use trace::Trace;

@@ -32,7 +32,10 @@ impl Report {
             note(&mut contenders, &row.contender);
             note(&mut cases, &row.case);
         }
-        let differ = rows.windows(2).any(|pair| pair[0].1.median() != pair[1].1.median());
+        let differ = rows.iter().any(|(row, figure)| {
+            let mut others = rows.iter().filter(|(other, _)| other.case == row.case);
+            others.any(|(_, other)| other.median() != figure.median())
+        });
         if contenders.len() < 2 || !differ || rows.iter().any(|(_, figure)| figure.min() < 0.0) {
             return None;
         }

@@ -62,6 +62,7 @@ fn a_table_and_a_page_are_put_out_and_limits_stand_beside_them() {
     let text = String::from_utf8(output.stdout).expect("it is text");
     assert_eq!(text.lines().last(), Some("restore w1: results correct"), "{text}");
     assert!(text.contains("zstd-1 decompress") && text.contains("never folded"), "{text}");
+    assert!(text.contains("decode of the plan, foldback, 99 %"), "{text}");
     let page = std::fs::read_to_string(&page).expect("it was written");
     assert!(page.contains("zstd-1 decompress") && page.contains("</svg>"), "{page}");
 }
