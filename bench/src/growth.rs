@@ -61,6 +61,10 @@ pub struct GrowthRow {
     pub bytes_read_max: u64,
     /// Requests that a restore made: the mean.
     pub requests: u64,
+    /// Requests that a restore made at each moment.
+    pub requests_each: Vec<u64>,
+    /// Bytes that a restore read at each moment.
+    pub bytes_read_each: Vec<u64>,
     /// How long a restore took: the median, in microseconds.
     pub micros: u64,
     /// How long each restore took, in microseconds.
@@ -152,6 +156,8 @@ fn row(updates_per_key: u64, writing: &Writing, samples: &[Sample]) -> GrowthRow
         bytes_read: mean(|sample| sample.bytes_read),
         bytes_read_max: samples.iter().map(|sample| sample.bytes_read).max().unwrap_or_default(),
         requests: mean(|sample| sample.requests),
+        requests_each: samples.iter().map(|sample| sample.requests).collect(),
+        bytes_read_each: samples.iter().map(|sample| sample.bytes_read).collect(),
         micros: micros[micros.len() / 2],
         restore_micros: micros,
         view_read_nanos: samples.iter().map(|sample| sample.past.nanos.clone()).collect(),

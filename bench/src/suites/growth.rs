@@ -76,9 +76,8 @@ fn row(row: &GrowthRow) -> Row {
     Row::new("foldback", format!("{}x", row.updates_per_key))
         .figure(Figure::one("events", "", as_f64(row.events)))
         .figure(Figure::new("restore", "ms", runs(&row.restore_micros)))
-        .figure(Figure::one("restore requests", "", as_f64(row.requests)))
-        .figure(bytes("restore reads", row.bytes_read))
-        .figure(bytes("at most", row.bytes_read_max))
+        .figure(Figure::new("restore requests", "", floats(&row.requests_each)))
+        .figure(Figure::new("restore reads", "bytes", floats(&row.bytes_read_each)))
         .figure(view_read(row))
         .figure(Figure::one("view read p99", "µs", as_f64(row.view_nanos_p99()) / 1e3))
         .figure(Figure::one("requests a read", "", row.requests_a_read()))
@@ -86,6 +85,10 @@ fn row(row: &GrowthRow) -> Row {
         .figure(bytes("history", row.history_bytes))
         .figure(bytes("sealed", row.sealed_bytes))
         .figure(bytes("uploaded", row.bytes_written))
+}
+
+fn floats(counts: &[u64]) -> Vec<f64> {
+    counts.iter().copied().map(as_f64).collect()
 }
 
 /// How long a read of the past takes: the mean of each moment is a run.
@@ -127,7 +130,7 @@ fn verdict(rows: &[GrowthRow]) -> String {
     let of = |of: &dyn Fn(&GrowthRow) -> f64| ratios(&rows.iter().map(of).collect::<Vec<_>>());
     let seconds = of(&|row| as_f64(row.micros));
     let bytes = of(&|row| as_f64(row.bytes_read));
-    let requests = of(&|row| as_f64(row.requests));
+    let requests = of(&|row| floats(&row.requests_each).iter().sum::<f64>());
     let reads = of(&|row| view_read(row).median());
     let is_flat = |ratios: &[f64], apart: f64| ratios.iter().all(|ratio| *ratio <= apart);
     let restores_flat =
