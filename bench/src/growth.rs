@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use foldback::{
-    Config, Database, Durability, KeyRange, Retention, Selection, Target, WriteBatch, WriteOptions,
+    Config, Database, Durability, KeyRange, Retention, Selection, Seq, Target, WriteBatch,
+    WriteOptions,
 };
 
-use crate::{Error, Result, Spread, Updates};
+use crate::{Error, Random, Result, Spread, Updates, as_f64};
 
 /// Events of one batch.
 const BATCH_EVENTS: u64 = 100;
@@ -15,6 +16,8 @@ const BATCH_EVENTS: u64 = 100;
 const LOAD_EVENTS: usize = 10_000;
 /// Moments, spread over one state's worth of updates, at which restores are measured.
 const MOMENTS: u64 = 8;
+/// Keys of the past that are read at each moment, one by one, by a newly opened database.
+const VIEW_READS: u64 = 100;
 /// Keys and values of a table.
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The table.
@@ -45,7 +48,7 @@ pub struct GrowthOptions {
 
 /// What was measured with one length of history, over one state's worth of further updates: what a
 /// restore reads depends on how long ago the last fold was, so one moment would tell only of that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrowthRow {
     /// How many updates each key had before.
     pub updates_per_key: u64,
@@ -58,8 +61,19 @@ pub struct GrowthRow {
     pub bytes_read_max: u64,
     /// Requests that a restore made: the mean.
     pub requests: u64,
+    /// Requests that a restore made at each moment.
+    pub requests_each: Vec<u64>,
+    /// Bytes that a restore read at each moment.
+    pub bytes_read_each: Vec<u64>,
     /// How long a restore took: the median, in microseconds.
     pub micros: u64,
+    /// How long each restore took, in microseconds.
+    pub restore_micros: Vec<u64>,
+    /// How long each read of one key took, as of an eighth of the state's worth of updates ago, in
+    /// nanoseconds, moment by moment. At each they begin with nothing in memory.
+    pub view_read_nanos: Vec<Vec<u64>>,
+    /// Requests that all of these reads made.
+    pub view_requests: u64,
     /// Bytes of the newest base at the end.
     pub base_bytes: u64,
     /// Bytes of the deltas that were sealed, over all of it.
@@ -68,6 +82,33 @@ pub struct GrowthRow {
     pub bytes_written: u64,
     /// Bytes of live history files at the end.
     pub history_bytes: u64,
+}
+
+impl GrowthRow {
+    /// How long a read of the past takes, in nanoseconds: the mean of each moment.
+    #[must_use]
+    pub fn view_nanos_means(&self) -> Vec<f64> {
+        let means = self.view_read_nanos.iter().filter(|nanos| !nanos.is_empty()).map(|nanos| {
+            as_f64(nanos.iter().sum()) / as_f64(u64::try_from(nanos.len()).unwrap_or(u64::MAX))
+        });
+        means.collect()
+    }
+
+    /// What 99 in a hundred reads of the past did not take longer than, in nanoseconds.
+    #[must_use]
+    pub fn view_nanos_p99(&self) -> u64 {
+        let mut nanos = self.view_read_nanos.concat();
+        nanos.sort_unstable();
+        let at = (nanos.len() * 99).div_ceil(100).saturating_sub(1);
+        nanos.get(at).copied().unwrap_or_default()
+    }
+
+    /// Requests of one read of the past: the mean.
+    #[must_use]
+    pub fn requests_a_read(&self) -> f64 {
+        let reads = u64::try_from(self.view_read_nanos.concat().len()).unwrap_or(u64::MAX);
+        as_f64(self.view_requests) / as_f64(reads.max(1))
+    }
 }
 
 /// Measures a row for each length of history. All histories are written first, and then measured in
@@ -86,8 +127,10 @@ pub fn growth(options: &GrowthOptions, watch: &mut dyn FnMut()) -> Result<Vec<Gr
     }
     for _ in 0..MOMENTS {
         for (writing, config, samples) in &mut rows {
+            let past = Past::note(options, writing);
             writing.update(config, options.keys.div_ceil(MOMENTS))?;
-            samples.push(sample(options, config, &writing.state)?);
+            let sample = sample(options, config, &writing.state)?;
+            samples.push(Sample { past: past.read(config)?, ..sample });
         }
         watch();
     }
@@ -113,7 +156,12 @@ fn row(updates_per_key: u64, writing: &Writing, samples: &[Sample]) -> GrowthRow
         bytes_read: mean(|sample| sample.bytes_read),
         bytes_read_max: samples.iter().map(|sample| sample.bytes_read).max().unwrap_or_default(),
         requests: mean(|sample| sample.requests),
+        requests_each: samples.iter().map(|sample| sample.requests).collect(),
+        bytes_read_each: samples.iter().map(|sample| sample.bytes_read).collect(),
         micros: micros[micros.len() / 2],
+        restore_micros: micros,
+        view_read_nanos: samples.iter().map(|sample| sample.past.nanos.clone()).collect(),
+        view_requests: samples.iter().map(|sample| sample.past.requests).sum(),
         base_bytes: last.base_bytes,
         sealed_bytes: writing.sealed_bytes,
         bytes_written: writing.bytes_written,
@@ -128,6 +176,52 @@ struct Sample {
     micros: Vec<u64>,
     base_bytes: u64,
     history_bytes: u64,
+    past: PastReads,
+}
+
+/// What reads of the past cost at one moment.
+#[derive(Default)]
+struct PastReads {
+    nanos: Vec<u64>,
+    requests: u64,
+}
+
+/// A moment of the past, and what some keys held then.
+struct Past {
+    seq: Seq,
+    held: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Past {
+    /// Notes what keys from all over the table hold now.
+    fn note(options: &GrowthOptions, writing: &Writing) -> Self {
+        let mut random = Random::new(options.seed ^ writing.events);
+        let keys = (0..VIEW_READS).map(|_| Updates::key(random.below(options.keys)));
+        let held = keys.map(|key| {
+            let value = writing.state[&key].clone();
+            (key, value)
+        });
+        Self { seq: writing.tip, held: held.collect() }
+    }
+
+    /// Opens the database anew, and reads the keys as they were.
+    fn read(&self, config: &Config) -> Result<PastReads> {
+        let database = Database::open(config.clone())?;
+        let view = database.table(TABLE)?.as_of(Target::Seq(self.seq))?;
+        let before = database.traffic().requests();
+        let mut reads = PastReads::default();
+        for (key, value) in &self.held {
+            let began = foldback::steady_now();
+            let found = view.get(key)?;
+            reads.nanos.push(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            if found.as_deref() != Some(value) {
+                let key = key.escape_ascii();
+                return Err(Error::Wrong(format!("commit {} differs at {key}", self.seq.0)));
+            }
+        }
+        reads.requests = database.traffic().requests() - before;
+        Ok(reads)
+    }
 }
 
 /// Opens the database anew and restores the latest state some times, the first of which counts for
@@ -141,6 +235,7 @@ fn sample(options: &GrowthOptions, config: &Config, state: &State) -> Result<Sam
         micros: Vec::new(),
         base_bytes: newest_base_bytes(&database)?,
         history_bytes: status.history_bytes,
+        past: PastReads::default(),
     };
     for at in 0..options.restores.max(1) {
         let began = foldback::steady_now();
@@ -182,6 +277,8 @@ struct Writing {
     updates: Updates,
     state: State,
     events: u64,
+    /// The last commit.
+    tip: Seq,
     sealed_bytes: u64,
     bytes_written: u64,
 }
@@ -204,9 +301,8 @@ impl Writing {
             database.commit(batch, WriteOptions::default())?;
         }
         drop(database);
-        let (sealed_bytes, bytes_written) = (0, 0);
-        let mut writing =
-            Self { updates, state, events: options.keys, sealed_bytes, bytes_written };
+        let (events, tip, sealed_bytes, bytes_written) = (options.keys, Seq::ZERO, 0, 0);
+        let mut writing = Self { updates, state, events, tip, sealed_bytes, bytes_written };
         writing.update(config, options.keys * updates_per_key)?;
         Ok(writing)
     }
@@ -227,6 +323,7 @@ impl Writing {
             database.commit(batch, WriteOptions::default())?;
         }
         self.events += events;
+        self.tip = database.status().tip.seq;
         database.seal()?;
         database.compact()?;
         let status = database.status();

@@ -15,10 +15,10 @@ use foldback::{
 use serde::{Deserialize, Serialize};
 
 use crate::w1::{W1, W1_BATCH_EVENTS};
-use crate::{Error, Fingerprint, Meter, Result, Usage};
+use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage};
 
-/// The table.
-const TABLE: &str = "w1";
+/// The table that is restored.
+pub const RESTORE_TABLE: &str = "w1";
 /// What a restore of it is called.
 const RESTORED: &str = "restored";
 /// Batches that are under way at once while the history is written.
@@ -31,6 +31,8 @@ const DUCKDB_SCRIPT: &str = include_str!("../peers/duckdb_restore.py");
 pub struct RestoreOptions {
     /// An empty directory for databases, events and results.
     pub directory: PathBuf,
+    /// The bucket, in which each of our databases has a place.
+    pub bucket: BucketChoice,
     /// Events in the history.
     pub events: u64,
     /// Keys that they are about.
@@ -73,6 +75,16 @@ impl Contender {
     /// Everybody, in the order of the table.
     pub const ALL: [Self; 4] =
         [Self::Foldback, Self::FoldbackUnfolded, Self::DuckdbLate, Self::DuckdbArgMax];
+
+    /// Where its database lies below that of the suite, of ours.
+    #[must_use]
+    pub fn database(self) -> Option<&'static str> {
+        match self {
+            Self::Foldback => Some("folded"),
+            Self::FoldbackUnfolded => Some("unfolded"),
+            Self::DuckdbLate | Self::DuckdbArgMax => None,
+        }
+    }
 
     /// The name that the table shows.
     #[must_use]
@@ -131,8 +143,10 @@ impl PreparedRestores {
     ///
     /// What the engine, the file system or DuckDB fails with.
     pub fn write(options: RestoreOptions, watch: &mut dyn FnMut(u64)) -> Result<Self> {
-        let folded = Writing::begin(&options.directory.join("folded"), true)?;
-        let unfolded = Writing::begin(&options.directory.join("unfolded"), false)?;
+        let begin = |name, folds| {
+            Writing::begin(&options.directory.join(name), &options.bucket.below(name), folds)
+        };
+        let (folded, unfolded) = (begin("folded", true)?, begin("unfolded", false)?);
         let events = options.directory.join("events.csv");
         let file = std::fs::File::create(&events).map_err(Error::io("create", &events))?;
         let mut file = BufWriter::new(file);
@@ -223,7 +237,9 @@ impl PreparedRestores {
     fn ours(&self, database: &str, seq: Seq) -> Result<String> {
         let program = std::env::current_exe().map_err(Error::io("find", Path::new("itself")))?;
         let directory = self.options.directory.join(database);
-        answer(Command::new(program).arg("restore-once").arg(directory).arg(seq.0.to_string()))
+        let mut command = Command::new(program);
+        command.arg("restore-once").arg(directory).arg(seq.0.to_string());
+        answer(command.args(self.options.bucket.below(database).arguments()))
     }
 
     fn duckdb(&self, arguments: &[&str]) -> Result<String> {
@@ -245,16 +261,16 @@ struct Writing {
 }
 
 impl Writing {
-    fn begin(directory: &Path, folds: bool) -> Result<Self> {
-        let database = Database::open(config(directory, folds))?;
-        database.create_table(TABLE)?;
-        let before = database.protect(TABLE, Retention::Forever)?.seq;
+    fn begin(directory: &Path, bucket: &BucketChoice, folds: bool) -> Result<Self> {
+        let database = Database::open(config(directory, bucket, folds))?;
+        database.create_table(RESTORE_TABLE)?;
+        let before = database.protect(RESTORE_TABLE, Retention::Forever)?.seq;
         Ok(Self { database, under_way: Default::default(), folds, before, batches: 0 })
     }
 
     /// Commits a batch, and gives the seq that it gets: nobody else writes.
     fn commit(&mut self, events: &[crate::w1::W1Event]) -> Result<Seq> {
-        let table = self.database.table(TABLE)?.id();
+        let table = self.database.table(RESTORE_TABLE)?.id();
         let mut batch = WriteBatch::new();
         for event in events {
             match &event.value {
@@ -284,8 +300,10 @@ impl Writing {
     }
 }
 
-fn config(directory: &Path, folds: bool) -> Config {
-    Config { durability: Durability::Buffered, compactor: folds, ..Config::new(directory) }
+fn config(directory: &Path, bucket: &BucketChoice, folds: bool) -> Config {
+    let mut config = Config::new(directory);
+    bucket.choose_in(&mut config);
+    Config { durability: Durability::Buffered, compactor: folds, ..config }
 }
 
 /// Restores once, in this process: what each measurement of ours does.
@@ -293,11 +311,12 @@ fn config(directory: &Path, folds: bool) -> Config {
 /// # Errors
 ///
 /// What the engine fails with.
-pub fn restore_once(directory: &Path, seq: Seq) -> Result<Outcome> {
+pub fn restore_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result<Outcome> {
     // What is measured is the restore, not the upkeep that is due.
-    let database = Database::open(Config { create_if_missing: false, ..config(directory, false) })?;
+    let config = config(directory, bucket, false);
+    let database = Database::open(Config { create_if_missing: false, ..config })?;
     let meter = Meter::start();
-    let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
+    let plan = database.plan(RESTORE_TABLE, Target::Seq(seq), &Selection::all())?;
     database.restore(&plan, RESTORED)?;
     let Usage { wall_micros, cpu_micros, peak_kib } = meter.read();
     let mut found = Fingerprint::default();

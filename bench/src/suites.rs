@@ -1,0 +1,8 @@
+//! The suites as commands: their options, and how they are run and shown.
+
+pub(crate) mod asof;
+pub(crate) mod common;
+pub(crate) mod compact;
+pub(crate) mod growth;
+pub(crate) mod restore;
+pub(crate) mod storage;
