@@ -112,15 +112,26 @@ impl Source {
                     self.at += 1;
                 }
             }
-            Rows::History { feed, portion } => {
-                while portion.as_ref().is_none_or(|portion| self.at == portion.len()) {
-                    // The old portion goes first, so that it is not held while the next one is
-                    // awaited.
-                    *portion = None;
-                    self.at = 0;
-                    let Some(next) = feed.next()? else { break };
-                    *portion = Some(Box::new(next));
+            Rows::History { portion, .. } => {
+                let has_row = |rows: &RowGroupRows| self.at < rows.len();
+                if !portion.as_deref().is_some_and(has_row) {
+                    return self.next_portion();
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next portion that has a row; on none if there is none.
+    fn next_portion(&mut self) -> Result<()> {
+        let Rows::History { feed, portion } = &mut self.rows else { return Ok(()) };
+        self.at = 0;
+        // The old portion goes first, so that it is not held while the next one is awaited.
+        *portion = None;
+        while let Some(next) = feed.next()? {
+            if !next.is_empty() {
+                *portion = Some(Box::new(next));
+                break;
             }
         }
         Ok(())
