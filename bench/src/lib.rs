@@ -7,7 +7,9 @@ mod asof;
 mod compact;
 mod fingerprint;
 mod growth;
+mod machine;
 mod random;
+mod report;
 mod restore;
 mod storage;
 mod usage;
@@ -19,7 +21,9 @@ pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
+pub use machine::Machine;
 pub use random::Random;
+pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 pub use restore::{
     Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
 };
