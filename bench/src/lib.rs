@@ -4,9 +4,13 @@
 //! own oracle: a run that is fast and wrong is an error.
 
 mod asof;
+mod commit;
 mod compact;
+mod engines;
 mod fingerprint;
 mod growth;
+mod inserts;
+mod latencies;
 mod machine;
 mod random;
 mod report;
@@ -18,9 +22,15 @@ mod workload;
 mod zipfian;
 
 pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
+pub use commit::{
+    CommitOutcome, CommitRow, CommitRun, Until, commit_once, measure_commits, tell_commits,
+};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+pub use engines::{CACHE_BYTES, Committing, Engine, EngineKind, MEMTABLE_BYTES, RowChange};
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
+pub use inserts::Inserts;
+pub use latencies::{Latencies, LatencyFigures};
 pub use machine::Machine;
 pub use random::Random;
 pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};

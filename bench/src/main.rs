@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod suites;
+
 use clap::{Args, Parser, Subcommand};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
@@ -21,6 +23,14 @@ struct Arguments {
 /// What to measure.
 #[derive(Debug, Subcommand)]
 enum Suite {
+    /// Commits of 1 to 64 writers at once, durable or buffered.
+    Commit(suites::commit::CommitArgs),
+    /// One run of the commit suite.
+    #[command(hide = true)]
+    CommitOnce {
+        /// What it does, as JSON.
+        run: String,
+    },
     /// Restores of W1 at the middle and near the end of its history.
     Restore(RestoreArgs),
     /// One restore of a database that the suite has made: what a measurement runs.
@@ -61,6 +71,8 @@ struct RestoreArgs {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().suite {
+        Suite::Commit(arguments) => suites::commit::run(&arguments),
+        Suite::CommitOnce { run } => suites::commit::run_once(&run),
         Suite::Restore(arguments) => restore(&arguments),
         Suite::RestoreOnce { directory, seq } => {
             restore_once(&directory, foldback::Seq(seq)).map(|outcome| {

@@ -21,7 +21,8 @@ impl RedbEngine {
         std::fs::create_dir_all(directory).map_err(|error| failed("redb")(&error))?;
         // It has no memtable: pages that are not written yet are in its one cache.
         let cache = usize::try_from(CACHE_BYTES + MEMTABLE_BYTES).expect("it fits memory");
-        let database = Database::builder().set_cache_size(cache).create(directory.join("rows.redb"));
+        let database =
+            Database::builder().set_cache_size(cache).create(directory.join("rows.redb"));
         let database = database.map_err(|error| failed("redb")(&error))?;
         let durability = if durable { Durability::Immediate } else { Durability::None };
         let engine = Self { database, durability };

@@ -41,8 +41,7 @@ impl RocksdbEngine {
         options.set_compression_type(DBCompressionType::Lz4);
         options.set_write_buffer_size(bytes(MEMTABLE_BYTES));
         options.set_max_background_jobs(BACKGROUND_JOBS);
-        let database =
-            DB::open(&options, directory).map_err(|error| failed("rocksdb")(&error))?;
+        let database = DB::open(&options, directory).map_err(|error| failed("rocksdb")(&error))?;
         Ok(Self { database, durable })
     }
 }
@@ -81,16 +80,19 @@ impl Engine for RocksdbEngine {
     }
 
     fn settle(&self) -> Result<()> {
-        let busy =
-            [MEM_TABLE_FLUSH_PENDING, NUM_RUNNING_FLUSHES, COMPACTION_PENDING, NUM_RUNNING_COMPACTIONS];
+        let busy = [
+            MEM_TABLE_FLUSH_PENDING,
+            NUM_RUNNING_FLUSHES,
+            COMPACTION_PENDING,
+            NUM_RUNNING_COMPACTIONS,
+        ];
         let is_busy = || {
             busy.into_iter().try_fold(false, |is_busy, property| {
                 let value = self.database.property_int_value(property);
-                let value = value.map_err(|error| failed("rocksdb")(&error))?;
-                Ok(is_busy || value.unwrap_or(0) > 0)
+                Ok(is_busy || value?.unwrap_or(0) > 0)
             })
         };
-        while is_busy()? {
+        while is_busy().map_err(|error: rocksdb::Error| failed("rocksdb")(&error))? {
             foldback::steady_wait(LOOK_AGAIN);
         }
         Ok(())

@@ -1,0 +1,139 @@
+//! The commit suite: how fast Foldback and its peers commit, durably or buffered.
+//!
+//! Each run is a process of its own, and the contenders take turns, so that whatever else the
+//! machine does strikes them alike. After each run the engine is opened again, and what it holds
+//! is compared with what it has committed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EngineKind, Error, Inserts, LatencyFigures, Result};
+
+mod once;
+mod told;
+
+pub use once::commit_once;
+pub use told::tell_commits;
+
+/// When the writers of a run end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// After so many milliseconds.
+    Millis(u64),
+    /// After so many batches of all writers together.
+    Batches(u64),
+}
+
+/// What one run does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitRun {
+    /// Who.
+    pub engine: EngineKind,
+    /// A directory that is not there yet.
+    pub directory: PathBuf,
+    /// Whether a commit is on stable storage before it is answered.
+    pub durable: bool,
+    /// Threads that commit at once.
+    pub writers: u64,
+    /// Events of a batch.
+    pub batch_events: u64,
+    /// Batches of each writer that are under way at once, where the engine can do that.
+    pub under_way: u64,
+    /// Bytes of a value.
+    pub value_bytes: usize,
+    /// Events a second that are due, all writers together; `None` is as fast as it goes.
+    pub rate: Option<u64>,
+    /// When it ends.
+    pub until: Until,
+    /// Determines all events.
+    pub seed: u64,
+}
+
+/// What one run took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitOutcome {
+    /// Events that were committed.
+    pub events: u64,
+    /// Until the last of them was answered, in microseconds.
+    pub wall_micros: u64,
+    /// Until the engine had flushed, compacted and sealed what it does by itself.
+    pub settled_micros: u64,
+    /// CPU of all threads until then, in microseconds.
+    pub cpu_micros: u64,
+    /// The most memory of the process until then, in KiB.
+    pub peak_kib: u64,
+    /// Latencies of batches.
+    pub latency: LatencyFigures,
+}
+
+/// One contender in one case, run by run.
+#[derive(Clone, Debug)]
+pub struct CommitRow {
+    /// What each run did; the directory is of the suite.
+    pub run: CommitRun,
+    /// Its runs.
+    pub outcomes: Vec<CommitOutcome>,
+}
+
+impl CommitRun {
+    /// The name of the case: writers by events of a batch.
+    #[must_use]
+    pub fn case(&self) -> String {
+        format!("{}x{}", self.writers, self.batch_events)
+    }
+
+    fn inserts(&self) -> Inserts {
+        Inserts::new(self.seed, self.batch_events, self.value_bytes)
+    }
+}
+
+/// Measures each run so many times, all of them in turn, each in a directory of its own below
+/// `directory`, which is removed after it.
+///
+/// # Errors
+///
+/// What an engine fails with; [`Error::Wrong`] if one does not hold what it has committed.
+pub fn measure_commits(
+    directory: &Path,
+    runs: &[CommitRun],
+    times: u64,
+    watch: &mut dyn FnMut(&CommitRun),
+) -> Result<Vec<CommitRow>> {
+    let row = |run: &CommitRun| CommitRow { run: run.clone(), outcomes: Vec::new() };
+    let mut rows: Vec<_> = runs.iter().map(row).collect();
+    for time in 0..times {
+        for row in &mut rows {
+            watch(&row.run);
+            let run = CommitRun {
+                directory: directory.join(row.run.engine.name()),
+                seed: row.run.seed + time,
+                ..row.run.clone()
+            };
+            let outcome = in_a_process("commit-once", &run)?;
+            row.outcomes.push(outcome);
+            std::fs::remove_dir_all(&run.directory).map_err(Error::io("remove", &run.directory))?;
+        }
+    }
+    Ok(rows)
+}
+
+/// Has this program run again with a hidden command and what it is to do, and reads what it took.
+pub(crate) fn in_a_process<R: Serialize, O: for<'a> Deserialize<'a>>(
+    command: &str,
+    run: &R,
+) -> Result<O> {
+    let program = std::env::current_exe()
+        .map_err(|error| Error::Peer(format!("this program is not found: {error}")))?;
+    let run = serde_json::to_string(run).expect("a run is JSON");
+    let output = Command::new(program).args([command, &run]).output();
+    let output = output.map_err(|error| Error::Peer(format!("{command} {run}: {error}")))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::Peer(format!("{command} {run} fails: {}", said.trim())));
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Error::Peer(format!("{command} {run} answers no JSON: {error}")))
+}

@@ -1,0 +1,177 @@
+//! `foldback-bench commit`: commits, durable or buffered, beside the peers that were compiled in.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use foldback_bench::{
+    CACHE_BYTES, CommitRun, EngineKind, Error, MEMTABLE_BYTES, Machine, Report, Result, Until,
+    commit_once, measure_commits, tell_commits,
+};
+
+/// Batches of a buffered writer that are under way at once, where the engine can do that.
+const BUFFERED_UNDER_WAY: u64 = 16;
+/// Least milliseconds of a run with sealing all the time, so that several segments are sealed.
+const SEALING_MILLIS_MIN: u64 = 2_000;
+
+/// What is committed, by whom, and how often.
+#[derive(Debug, Args)]
+pub(crate) struct CommitArgs {
+    /// Engines, of those that were compiled in; all of them by default.
+    #[arg(long, value_delimiter = ',')]
+    engines: Vec<EngineKind>,
+    /// Threads that commit at once, a case each [default: 1,8,64; buffered: 1].
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=1024))]
+    writers: Vec<u64>,
+    /// Events of a batch, a case each [default: 1,100; buffered: 100].
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    batch: Vec<u64>,
+    /// Bytes of a value, which zstd halves; keys have 16.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    value_bytes: u64,
+    /// Milliseconds of a durable run.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    millis: u64,
+    /// Times that each engine runs in each case.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
+    /// Commits are answered once the operating system has them; a history is sealed meanwhile,
+    /// and a run ends when all is flushed and compacted.
+    #[arg(long)]
+    buffered: bool,
+    /// Events of a buffered run.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    events: u64,
+    /// An open loop: so many events a second are due, all writers together, and latencies are
+    /// counted from when a batch was due.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
+    /// Shorter: runs of 300 ms, or of 300,000 events.
+    #[arg(long, conflicts_with_all = ["millis", "events"])]
+    quick: bool,
+    /// Determines all events.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where databases are made and removed: on the disk that is to be measured.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    directory: PathBuf,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the suite.
+pub(crate) fn run(arguments: &CommitArgs) -> Result<()> {
+    let engines = arguments.engines()?;
+    let place = tempfile::Builder::new().prefix("foldback-bench-").tempdir_in(&arguments.directory);
+    let place = place.map_err(|error| Error::Peer(error.to_string()))?;
+    let mut runs = arguments.matrix(&engines);
+    if !arguments.buffered && engines.contains(&EngineKind::Foldback) {
+        runs.extend(arguments.sealing());
+    }
+    let rows = measure_commits(place.path(), &runs, arguments.runs, &mut |run| {
+        eprintln!("{} {}", run.engine.name(), run.case());
+    })?;
+    let mut report = arguments.report(&engines, Machine::of(place.path()));
+    tell_commits(&mut report, &rows);
+    super::show(&report, arguments.json);
+    Ok(())
+}
+
+/// One run, in this process: what each measurement does.
+pub(crate) fn run_once(run: &str) -> Result<()> {
+    let run = serde_json::from_str(run)
+        .map_err(|error| Error::Peer(format!("{run} is no run: {error}")))?;
+    let outcome = commit_once(&run)?;
+    println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
+    Ok(())
+}
+
+impl CommitArgs {
+    fn engines(&self) -> Result<Vec<EngineKind>> {
+        let by_default: &[_] = match self.buffered {
+            true => {
+                &[EngineKind::Foldback, EngineKind::LsmTree, EngineKind::Fjall, EngineKind::Rocksdb]
+            }
+            false => &[
+                EngineKind::Foldback,
+                EngineKind::Fjall,
+                EngineKind::Rocksdb,
+                EngineKind::Redb,
+                EngineKind::Surrealkv,
+            ],
+        };
+        super::compiled_in(&self.engines, by_default)
+    }
+
+    /// Every engine in every case.
+    fn matrix(&self, engines: &[EngineKind]) -> Vec<CommitRun> {
+        let or = |given: &[u64], default: &[u64]| match given {
+            [] => default.to_vec(),
+            given => given.to_vec(),
+        };
+        let (writers, batches) = match self.buffered {
+            true => (or(&self.writers, &[1]), or(&self.batch, &[100])),
+            false => (or(&self.writers, &[1, 8, 64]), or(&self.batch, &[1, 100])),
+        };
+        let cases = batches.iter().flat_map(|batch| writers.iter().map(move |it| (*it, *batch)));
+        let runs = cases.flat_map(|(writers, batch)| {
+            engines.iter().map(move |engine| self.one(*engine, writers, batch))
+        });
+        runs.collect()
+    }
+
+    /// Sealing all the time, and never, with the most writers and the smallest batches.
+    fn sealing(&self) -> [CommitRun; 2] {
+        let writers = self.writers.iter().copied().max().unwrap_or(64);
+        let batch = self.batch.iter().copied().min().unwrap_or(1);
+        [EngineKind::FoldbackUnprotected, EngineKind::FoldbackSealing].map(|engine| {
+            let run = self.one(engine, writers, batch);
+            let until = match run.until {
+                Until::Millis(millis) => Until::Millis(millis.max(SEALING_MILLIS_MIN)),
+                until => until,
+            };
+            CommitRun { until, ..run }
+        })
+    }
+
+    fn one(&self, engine: EngineKind, writers: u64, batch_events: u64) -> CommitRun {
+        let events = if self.quick { 300_000 } else { self.events };
+        let millis = if self.quick { 300 } else { self.millis };
+        CommitRun {
+            engine,
+            directory: PathBuf::new(),
+            durable: !self.buffered,
+            writers,
+            batch_events,
+            under_way: if self.buffered { BUFFERED_UNDER_WAY } else { 1 },
+            value_bytes: usize::try_from(self.value_bytes).expect("it is in range"),
+            rate: self.rate,
+            until: match self.buffered {
+                true => Until::Batches(events.div_ceil(batch_events)),
+                false => Until::Millis(millis),
+            },
+            seed: self.seed,
+        }
+    }
+
+    fn report(&self, engines: &[EngineKind], mut machine: Machine) -> Report {
+        super::note_versions(&mut machine, engines);
+        let one = self.one(EngineKind::Foldback, 1, 1);
+        let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
+        let until = match one.until {
+            Until::Millis(millis) => format!("{millis} ms"),
+            Until::Batches(events) => format!("{events} events"),
+        };
+        Report::new("commit", machine)
+            .setting("engines", names)
+            .setting("durable", one.durable)
+            .setting("value_bytes", self.value_bytes)
+            .setting("until", until)
+            .setting("under_way", one.under_way)
+            .setting("rate", self.rate)
+            .setting("runs", self.runs)
+            .setting("seed", self.seed)
+            .setting("cache_bytes", CACHE_BYTES)
+            .setting("memtable_bytes", MEMTABLE_BYTES)
+    }
+}
