@@ -28,7 +28,7 @@ pub enum Until {
 }
 
 /// What one run does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommitRun {
     /// Who.
     pub engine: EngineKind,
@@ -43,7 +43,9 @@ pub struct CommitRun {
     /// Batches of each writer that are under way at once, where the engine can do that.
     pub under_way: u64,
     /// Bytes of a value.
-    pub value_bytes: usize,
+    pub value_bytes: u64,
+    /// How many times zstd shrinks values.
+    pub compressibility: f64,
     /// Events a second that are due, all writers together; `None` is as fast as it goes.
     pub rate: Option<u64>,
     /// When it ends.
@@ -85,8 +87,8 @@ impl CommitRun {
         format!("{}x{}", self.writers, self.batch_events)
     }
 
-    fn inserts(&self) -> Inserts {
-        Inserts::new(self.seed, self.batch_events, self.value_bytes)
+    fn inserts(&self) -> Result<Inserts> {
+        Inserts::new(self.seed, self.batch_events, self.value_bytes, self.compressibility)
     }
 }
 

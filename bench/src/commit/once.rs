@@ -27,9 +27,9 @@ struct Written {
 /// What the engine fails with; [`Error::Wrong`] if it does not hold what it has committed.
 pub fn commit_once(run: &CommitRun) -> Result<CommitOutcome> {
     let engine = run.engine.open(&run.directory, run.durable)?;
-    let inserts = run.inserts();
+    let inserts = run.inserts()?;
     let meter = Meter::start();
-    let written = write(engine.as_ref(), run, inserts)?;
+    let written = write(engine.as_ref(), run, &inserts)?;
     let answered = meter.read();
     engine.settle()?;
     let settled = meter.read();
@@ -59,7 +59,7 @@ fn contents(run: &CommitRun, directory: &Path) -> Result<Fingerprint> {
     Ok(found)
 }
 
-fn write(engine: &dyn Engine, run: &CommitRun, inserts: Inserts) -> Result<Written> {
+fn write(engine: &dyn Engine, run: &CommitRun, inserts: &Inserts) -> Result<Written> {
     let ready = Barrier::new(usize::try_from(run.writers).expect("writers are threads"));
     let done: Vec<Result<(u64, Latencies)>> = std::thread::scope(|scope| {
         let start = |number| {
@@ -85,7 +85,7 @@ fn write(engine: &dyn Engine, run: &CommitRun, inserts: Inserts) -> Result<Writt
 struct BatchWriter<'a> {
     engine: &'a dyn Engine,
     run: &'a CommitRun,
-    inserts: Inserts,
+    inserts: &'a Inserts,
     number: u64,
     began: Instant,
 }

@@ -5,16 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 
 #[test]
-fn digits_are_hexadecimal() {
-    let mut bytes = Vec::new();
-    push_digits(&mut bytes, 0x0123_4567_89ab_cdef);
-    push_digits(&mut bytes, u64::MAX);
-    assert_eq!(bytes, b"0123456789abcdefffffffffffffffff");
-}
-
-#[test]
 fn no_two_writers_share_a_key_and_the_oracle_is_all_they_wrote() {
-    let inserts = Inserts::new(7, 10, 200);
+    let inserts = Inserts::new(7, 10, 200, 2.0).expect("it is possible");
     let batches = [3, 0, 5];
     let mut rows = BTreeMap::new();
     for (writer, batches) in (0..).zip(batches) {

@@ -25,9 +25,12 @@ pub(crate) struct CommitArgs {
     /// Events of a batch, a case each [default: 1,100; buffered: 100].
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=10_000))]
     batch: Vec<u64>,
-    /// Bytes of a value, which zstd halves; keys have 16.
+    /// Bytes of a value; keys have 16.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     value_bytes: u64,
+    /// How many times zstd shrinks values.
+    #[arg(long, default_value_t = 2.0)]
+    compressibility: f64,
     /// Milliseconds of a durable run.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     millis: u64,
@@ -144,7 +147,8 @@ impl CommitArgs {
             writers,
             batch_events,
             under_way: if self.buffered { BUFFERED_UNDER_WAY } else { 1 },
-            value_bytes: usize::try_from(self.value_bytes).expect("it is in range"),
+            value_bytes: self.value_bytes,
+            compressibility: self.compressibility,
             rate: self.rate,
             until: match self.buffered {
                 true => Until::Batches(events.div_ceil(batch_events)),
@@ -166,6 +170,7 @@ impl CommitArgs {
             .setting("engines", names)
             .setting("durable", one.durable)
             .setting("value_bytes", self.value_bytes)
+            .setting("compressibility", self.compressibility)
             .setting("until", until)
             .setting("under_way", one.under_way)
             .setting("rate", self.rate)
