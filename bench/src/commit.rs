@@ -5,11 +5,13 @@
 //! is compared with what it has committed.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineKind, Error, Inserts, LatencyFigures, Result};
+use crate::own_process::in_a_process;
+use crate::{
+    EngineKind, EngineSettings, Error, INSERT_KEY_BYTES, Inserts, LatencyFigures, Result, SyncGroup,
+};
 
 mod once;
 mod told;
@@ -34,8 +36,8 @@ pub struct CommitRun {
     pub engine: EngineKind,
     /// A directory that is not there yet.
     pub directory: PathBuf,
-    /// Whether a commit is on stable storage before it is answered.
-    pub durable: bool,
+    /// What it is told.
+    pub settings: EngineSettings,
     /// Threads that commit at once.
     pub writers: u64,
     /// Events of a batch.
@@ -87,6 +89,14 @@ impl CommitRun {
         format!("{}x{}", self.writers, self.batch_events)
     }
 
+    /// What a machine syncs at once if all writers' batches go together, as they can when the next
+    /// ones arrive while a sync goes on.
+    #[must_use]
+    pub fn sync_group(&self) -> SyncGroup {
+        let event_bytes = self.value_bytes + INSERT_KEY_BYTES;
+        SyncGroup { events: self.writers * self.batch_events, event_bytes }
+    }
+
     fn inserts(&self) -> Result<Inserts> {
         Inserts::new(self.seed, self.batch_events, self.value_bytes, self.compressibility)
     }
@@ -120,22 +130,4 @@ pub fn measure_commits(
         }
     }
     Ok(rows)
-}
-
-/// Has this program run again with a hidden command and what it is to do, and reads what it took.
-pub(crate) fn in_a_process<R: Serialize, O: for<'a> Deserialize<'a>>(
-    command: &str,
-    run: &R,
-) -> Result<O> {
-    let program = std::env::current_exe()
-        .map_err(|error| Error::Peer(format!("this program is not found: {error}")))?;
-    let run = serde_json::to_string(run).expect("a run is JSON");
-    let output = Command::new(program).args([command, &run]).output();
-    let output = output.map_err(|error| Error::Peer(format!("{command} {run}: {error}")))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::Peer(format!("{command} {run} fails: {}", said.trim())));
-    }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| Error::Peer(format!("{command} {run} answers no JSON: {error}")))
 }

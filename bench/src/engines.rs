@@ -1,8 +1,8 @@
 //! The engines that commits and reads are measured with, behind one narrow trait.
 //!
-//! All get the same memory: [`CACHE_BYTES`] for blocks that were read and [`MEMTABLE_BYTES`] for
-//! what is not flushed yet, in one table, with LZ4 where the engine has it. What else they can be
-//! told is left as they come.
+//! All get the same memory for blocks that were read, [`CACHE_BYTES`], and for what is not flushed
+//! yet, in one table, with LZ4 where the engine has it. What else they can be told is left as they
+//! come.
 
 use std::path::Path;
 
@@ -23,8 +23,18 @@ mod surrealkv;
 
 /// Memory of each engine for blocks that were read.
 pub const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// Memory of each engine for what is not flushed yet.
+/// Memory of each engine for what is not flushed yet, unless a suite says otherwise.
 pub const MEMTABLE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What all engines are told alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineSettings {
+    /// Whether a commit is on stable storage when it is answered; if not, the operating system has
+    /// it.
+    pub durable: bool,
+    /// Memory for what is not flushed yet.
+    pub memtable_bytes: u64,
+}
 
 /// One change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,29 +191,28 @@ impl EngineKind {
         matches!(self, Self::Foldback | Self::FoldbackUnprotected | Self::FoldbackSealing)
     }
 
-    /// Opens it in a directory, making what is not there. With `durable`, a commit is on stable
-    /// storage when it is answered; without, it is with the operating system.
+    /// Opens it in a directory, making what is not there.
     ///
     /// # Errors
     ///
     /// What the engine fails with; [`Error::Peer`] if it was not compiled in.
-    pub fn open(self, directory: &Path, durable: bool) -> Result<Box<dyn Engine>> {
+    pub fn open(self, directory: &Path, settings: EngineSettings) -> Result<Box<dyn Engine>> {
         match self {
             Self::Foldback | Self::FoldbackUnprotected | Self::FoldbackSealing => {
-                Ok(Box::new(foldback::FoldbackEngine::open(self, directory, durable)?))
+                Ok(Box::new(foldback::FoldbackEngine::open(self, directory, settings)?))
             }
-            Self::LsmTree if durable => {
+            Self::LsmTree if settings.durable => {
                 Err(Error::Peer("lsm-tree has no log that could be synced".to_owned()))
             }
-            Self::LsmTree => Ok(Box::new(lsm_tree::LsmTreeEngine::open(directory)?)),
+            Self::LsmTree => Ok(Box::new(lsm_tree::LsmTreeEngine::open(directory, settings)?)),
             #[cfg(feature = "peers")]
-            Self::Fjall => Ok(Box::new(fjall::FjallEngine::open(directory, durable)?)),
+            Self::Fjall => Ok(Box::new(fjall::FjallEngine::open(directory, settings)?)),
             #[cfg(feature = "peers-rocksdb")]
-            Self::Rocksdb => Ok(Box::new(rocksdb::RocksdbEngine::open(directory, durable)?)),
+            Self::Rocksdb => Ok(Box::new(rocksdb::RocksdbEngine::open(directory, settings)?)),
             #[cfg(feature = "peers")]
-            Self::Redb => Ok(Box::new(redb::RedbEngine::open(directory, durable)?)),
+            Self::Redb => Ok(Box::new(redb::RedbEngine::open(directory, settings)?)),
             #[cfg(feature = "peers")]
-            Self::Surrealkv => Ok(Box::new(surrealkv::SurrealkvEngine::open(directory, durable)?)),
+            Self::Surrealkv => Ok(Box::new(surrealkv::SurrealkvEngine::open(directory, settings)?)),
             #[cfg(not(feature = "peers-rocksdb"))]
             _ => Err(Error::Peer(format!("{} was not compiled in", self.name()))),
         }

@@ -5,6 +5,9 @@
 
 use crate::{Fingerprint, Random, Result, RowChange, Sizes, Values};
 
+/// Bytes of a key.
+pub const INSERT_KEY_BYTES: u64 = 16;
+
 /// Inserts that a seed determines.
 #[derive(Clone, Debug)]
 pub struct Inserts {
@@ -50,7 +53,7 @@ impl Inserts {
         fingerprint
     }
 
-    /// Keys have 16 bytes: the number of the event behind as many bytes that scatter it.
+    /// Its key is the number of the event behind as many bytes that scatter it.
     fn event(&self, writer: u64, number: u64) -> RowChange {
         let number = writer << 40 | number;
         let scattered = Random::new(self.seed ^ number).next_u64();

@@ -31,6 +31,20 @@ enum Suite {
         /// What it does, as JSON.
         run: String,
     },
+    /// Reads of the present, and YCSB's mixes, warm and cold, over a loaded table.
+    Read(suites::read::ReadArgs),
+    /// The loading of a table for the read suite.
+    #[command(hide = true)]
+    ReadLoad {
+        /// What is loaded, as JSON.
+        run: String,
+    },
+    /// One run of the read suite.
+    #[command(hide = true)]
+    ReadOnce {
+        /// What it does, as JSON.
+        run: String,
+    },
     /// Restores of W1 at the middle and near the end of its history.
     Restore(RestoreArgs),
     /// One restore of a database that the suite has made: what a measurement runs.
@@ -73,6 +87,9 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().suite {
         Suite::Commit(arguments) => suites::commit::run(&arguments),
         Suite::CommitOnce { run } => suites::commit::run_once(&run),
+        Suite::Read(arguments) => suites::read::run(&arguments),
+        Suite::ReadLoad { run } => suites::read::run_load(&run),
+        Suite::ReadOnce { run } => suites::read::run_once(&run),
         Suite::Restore(arguments) => restore(&arguments),
         Suite::RestoreOnce { directory, seq } => {
             restore_once(&directory, foldback::Seq(seq)).map(|outcome| {

@@ -1,6 +1,7 @@
 //! The suites as commands: their options, and how they are run and shown.
 
 pub(crate) mod commit;
+pub(crate) mod read;
 
 use foldback_bench::{EngineKind, Error, Machine, Report, Result};
 

@@ -26,7 +26,7 @@ struct Written {
 ///
 /// What the engine fails with; [`Error::Wrong`] if it does not hold what it has committed.
 pub fn commit_once(run: &CommitRun) -> Result<CommitOutcome> {
-    let engine = run.engine.open(&run.directory, run.durable)?;
+    let engine = run.engine.open(&run.directory, run.settings)?;
     let inserts = run.inserts()?;
     let meter = Meter::start();
     let written = write(engine.as_ref(), run, &inserts)?;
@@ -52,7 +52,7 @@ pub fn commit_once(run: &CommitRun) -> Result<CommitOutcome> {
 }
 
 fn contents(run: &CommitRun, directory: &Path) -> Result<Fingerprint> {
-    let engine = run.engine.open(directory, run.durable)?;
+    let engine = run.engine.open(directory, run.settings)?;
     let mut found = Fingerprint::default();
     engine.scan(&[], usize::MAX, &mut |key, value| found.add(key, value))?;
     engine.close()?;

@@ -14,7 +14,8 @@ const P99: &str = "p99";
 
 /// Adds what was measured to a report.
 pub fn tell_commits(report: &mut Report, rows: &[CommitRow]) {
-    report.rows.extend(rows.iter().map(told));
+    let told: Vec<_> = rows.iter().map(|row| told(row, limit(report, row))).collect();
+    report.rows.extend(told);
     report.plots.extend(plots(rows));
     let mut verdicts: Vec<_> = rows
         .iter()
@@ -25,16 +26,24 @@ pub fn tell_commits(report: &mut Report, rows: &[CommitRow]) {
     report.verdicts.extend(verdicts);
 }
 
-fn told(row: &CommitRow) -> Row {
+/// Events a second if the machine did nothing but sync all writers' batches together.
+fn limit(report: &Report, row: &CommitRow) -> Option<f64> {
+    let group = row.run.sync_group();
+    let syncs = report.limit(&group.preallocated()).filter(|_| row.run.settings.durable)?;
+    Some(syncs * as_f64(group.events))
+}
+
+fn told(row: &CommitRow, limit: Option<f64>) -> Row {
     let of = |name: &str, unit: &str, pick: &dyn Fn(&CommitOutcome) -> f64| {
         Figure::new(name, unit, row.outcomes.iter().map(pick).collect())
     };
     let per_sec = |events: u64, micros: u64| as_f64(events) * 1e6 / as_f64(micros.max(1));
     let rate = of(RATE, "", &|it| per_sec(it.events, it.wall_micros));
+    let rate = limit.map_or(rate.clone(), |limit| rate.of_greatest(limit));
     let settled = of(SETTLED, "", &|it| per_sec(it.events, it.settled_micros));
     let cpu = of(CPU, "µs", &|it| as_f64(it.cpu_micros) / as_f64(it.events.max(1)));
     let told = Row::new(row.run.engine.name(), row.run.case()).figure(rate);
-    let told = if row.run.durable { told } else { told.figure(settled) };
+    let told = if row.run.settings.durable { told } else { told.figure(settled) };
     told.figure(cpu)
         .figure(of("p50", "ms", &|it| millis(it.latency.p50)))
         .figure(of(P99, "ms", &|it| millis(it.latency.p99)))
@@ -62,7 +71,7 @@ fn plots(rows: &[CommitRow]) -> Vec<Plot> {
 }
 
 fn point(row: &CommitRow) -> (f64, f64) {
-    let told = told(row);
+    let told = told(row, None);
     let median = |name| told.figure_of(name).map_or(0.0, Figure::median);
     (median(RATE), median(P99))
 }
@@ -70,7 +79,7 @@ fn point(row: &CommitRow) -> (f64, f64) {
 /// Foldback beside each peer in the same case: rates above 1 and CPU below 1 are better.
 fn beside_peers(report: &Report, rows: &[CommitRow], ours: &CommitRow) -> String {
     let case = ours.run.case();
-    let (how, rate) = match ours.run.durable {
+    let (how, rate) = match ours.run.settings.durable {
         true => ("durable", RATE),
         false => ("buffered", SETTLED),
     };
@@ -84,13 +93,16 @@ fn beside_peers(report: &Report, rows: &[CommitRow], ours: &CommitRow) -> String
         };
         peers.iter().filter_map(ratio).collect::<Vec<_>>().join(", ")
     };
-    let correct = "results correct";
-    match peers.is_empty() {
-        true => format!("commit {how} {case}: {correct}"),
-        false => {
-            format!("commit {how} {case}: {} {rate}; {} cpu; {correct}", ratios(rate), ratios(CPU))
-        }
+    let mut parts = Vec::new();
+    if !peers.is_empty() {
+        parts.extend([format!("{} {rate}", ratios(rate)), format!("{} cpu", ratios(CPU))]);
     }
+    if let Some(limit) = limit(report, ours) {
+        let reached = report.median_of(ours.run.engine.name(), &case, RATE).unwrap_or(0.0);
+        parts.push(format!("{:.2} of the machine's fdatasync limit", reached / limit));
+    }
+    parts.push("results correct".to_owned());
+    format!("commit {how} {case}: {}", parts.join("; "))
 }
 
 /// What sealing all the time does to the latency of commits.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fjall::config::CompressionPolicy;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use super::{CACHE_BYTES, Committing, Engine, MEMTABLE_BYTES, RowChange, failed};
+use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// How long it is waited between two looks at what is under way.
@@ -20,16 +20,16 @@ pub(super) struct FjallEngine {
 }
 
 impl FjallEngine {
-    pub(super) fn open(directory: &Path, durable: bool) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
         let builder = Database::builder(directory).cache_size(CACHE_BYTES);
         let database = builder.open().map_err(|error| failed("fjall")(&error))?;
         let options = || {
             KeyspaceCreateOptions::default()
-                .max_memtable_size(MEMTABLE_BYTES)
+                .max_memtable_size(settings.memtable_bytes)
                 .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
         };
         let rows = database.keyspace("rows", options).map_err(|error| failed("fjall")(&error))?;
-        let mode = if durable { PersistMode::SyncData } else { PersistMode::Buffer };
+        let mode = if settings.durable { PersistMode::SyncData } else { PersistMode::Buffer };
         Ok(Self { database, rows, mode })
     }
 }

@@ -7,7 +7,7 @@ use foldback::{
     Config, Database, Durability, KeyRange, Retention, Table, WriteBatch, WriteOptions,
 };
 
-use super::{CACHE_BYTES, Committing, Engine, EngineKind, MEMTABLE_BYTES, RowChange};
+use super::{CACHE_BYTES, Committing, Engine, EngineKind, EngineSettings, RowChange};
 use crate::Result;
 
 /// The table.
@@ -26,12 +26,16 @@ pub(super) struct FoldbackEngine {
 }
 
 impl FoldbackEngine {
-    pub(super) fn open(kind: EngineKind, directory: &Path, durable: bool) -> Result<Self> {
-        let durability = if durable { Durability::Synced } else { Durability::Buffered };
+    pub(super) fn open(
+        kind: EngineKind,
+        directory: &Path,
+        settings: EngineSettings,
+    ) -> Result<Self> {
+        let durability = if settings.durable { Durability::Synced } else { Durability::Buffered };
         let mut config = Config {
             durability,
             block_cache_bytes: CACHE_BYTES,
-            memtable_bytes_max: MEMTABLE_BYTES,
+            memtable_bytes_max: settings.memtable_bytes,
             ..Config::new(directory)
         };
         if kind == EngineKind::FoldbackSealing {

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use lsm_tree::config::{CompressionPolicy, PinningPolicy};
 use lsm_tree::{AbstractTree, AnyTree, Cache, CompressionType, Guard, SequenceNumberCounter};
 
-use super::{CACHE_BYTES, Committing, Engine, MEMTABLE_BYTES, RowChange};
+use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange};
 use crate::{Error, Result};
 
 /// Commits are numbered from here, far above the tree's own changes of structure.
@@ -21,6 +21,7 @@ const TABLE_BYTES_TARGET: u64 = 64 * 1024 * 1024;
 /// An open tree, and the thread that flushes it.
 pub(super) struct LsmTreeEngine {
     shared: Arc<Shared>,
+    memtable_bytes: u64,
     flusher: Option<JoinHandle<()>>,
 }
 
@@ -93,7 +94,7 @@ impl Shared {
 }
 
 impl LsmTreeEngine {
-    pub(super) fn open(directory: &Path) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
         let counter = SequenceNumberCounter::default;
         let tree = lsm_tree::Config::new(directory, counter(), counter())
             .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))
@@ -107,7 +108,7 @@ impl LsmTreeEngine {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || shared.run())
         };
-        Ok(Self { shared, flusher: Some(flusher) })
+        Ok(Self { shared, memtable_bytes: settings.memtable_bytes, flusher: Some(flusher) })
     }
 
     fn stop(&mut self) {
@@ -131,7 +132,7 @@ impl Engine for LsmTreeEngine {
                 None => self.shared.tree.remove(change.key, seqno),
             };
         }
-        if memtable_bytes >= MEMTABLE_BYTES {
+        if memtable_bytes >= self.memtable_bytes {
             drop(state);
             state = self.shared.flushed()?;
             self.shared.tree.rotate_memtable();

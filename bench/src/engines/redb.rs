@@ -4,7 +4,7 @@ use std::path::Path;
 
 use redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
-use super::{CACHE_BYTES, Committing, Engine, MEMTABLE_BYTES, RowChange, failed};
+use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// The table.
@@ -17,14 +17,14 @@ pub(super) struct RedbEngine {
 }
 
 impl RedbEngine {
-    pub(super) fn open(directory: &Path, durable: bool) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(|error| failed("redb")(&error))?;
         // It has no memtable: pages that are not written yet are in its one cache.
-        let cache = usize::try_from(CACHE_BYTES + MEMTABLE_BYTES).expect("it fits memory");
+        let cache = usize::try_from(CACHE_BYTES + settings.memtable_bytes).expect("it fits memory");
         let database =
             Database::builder().set_cache_size(cache).create(directory.join("rows.redb"));
         let database = database.map_err(|error| failed("redb")(&error))?;
-        let durability = if durable { Durability::Immediate } else { Durability::None };
+        let durability = if settings.durable { Durability::Immediate } else { Durability::None };
         let engine = Self { database, durability };
         engine.write(Vec::new())?;
         Ok(engine)

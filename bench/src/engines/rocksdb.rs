@@ -11,7 +11,7 @@ use rocksdb::{
     WriteOptions,
 };
 
-use super::{CACHE_BYTES, Committing, Engine, MEMTABLE_BYTES, RowChange, failed};
+use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// Bits that the filters have for a key, as fjall and Foldback have about.
@@ -28,7 +28,7 @@ pub(super) struct RocksdbEngine {
 }
 
 impl RocksdbEngine {
-    pub(super) fn open(directory: &Path, durable: bool) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
         let bytes = |bytes: u64| usize::try_from(bytes).expect("it fits memory");
         let cache = Cache::new_lru_cache(bytes(CACHE_BYTES));
         let cache = cache.map_err(|error| failed("rocksdb")(&error))?;
@@ -39,10 +39,10 @@ impl RocksdbEngine {
         options.create_if_missing(true);
         options.set_block_based_table_factory(&blocks);
         options.set_compression_type(DBCompressionType::Lz4);
-        options.set_write_buffer_size(bytes(MEMTABLE_BYTES));
+        options.set_write_buffer_size(bytes(settings.memtable_bytes));
         options.set_max_background_jobs(BACKGROUND_JOBS);
         let database = DB::open(&options, directory).map_err(|error| failed("rocksdb")(&error))?;
-        Ok(Self { database, durable })
+        Ok(Self { database, durable: settings.durable })
     }
 }
 

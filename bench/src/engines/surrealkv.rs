@@ -5,7 +5,7 @@ use std::path::Path;
 use surrealkv::{Durability, LSMIterator, Mode, Tree, TreeBuilder};
 use tokio::runtime::Runtime;
 
-use super::{CACHE_BYTES, Committing, Engine, MEMTABLE_BYTES, RowChange, failed};
+use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// A key above all that the harness uses.
@@ -19,10 +19,10 @@ pub(super) struct SurrealkvEngine {
 }
 
 impl SurrealkvEngine {
-    pub(super) fn open(directory: &Path, durable: bool) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| failed("surrealkv")(&error))?;
-        let memtable = usize::try_from(MEMTABLE_BYTES).expect("it fits memory");
+        let memtable = usize::try_from(settings.memtable_bytes).expect("it fits memory");
         let tree = {
             let _inside = runtime.enter();
             TreeBuilder::new()
@@ -33,7 +33,8 @@ impl SurrealkvEngine {
                 .build()
         };
         let tree = tree.map_err(|error| failed("surrealkv")(&error))?;
-        let durability = if durable { Durability::Immediate } else { Durability::Eventual };
+        let durability =
+            if settings.durable { Durability::Immediate } else { Durability::Eventual };
         Ok(Self { tree, durability, runtime })
     }
 }

@@ -1,17 +1,20 @@
 //! `foldback-bench commit`: commits, durable or buffered, beside the peers that were compiled in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use foldback_bench::{
-    CACHE_BYTES, CommitRun, EngineKind, Error, MEMTABLE_BYTES, Machine, Report, Result, Until,
-    commit_once, measure_commits, tell_commits,
+    CACHE_BYTES, CommitRun, EngineKind, EngineSettings, Error, LimitOptions, MEMTABLE_BYTES,
+    Machine, Report, Result, Until, commit_once, limits, measure_commits, tell_commits,
 };
 
 /// Batches of a buffered writer that are under way at once, where the engine can do that.
 const BUFFERED_UNDER_WAY: u64 = 16;
 /// Least milliseconds of a run with sealing all the time, so that several segments are sealed.
 const SEALING_MILLIS_MIN: u64 = 2_000;
+
+/// Bytes of the file by which the machine's bandwidth is measured.
+const LIMIT_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is committed, by whom, and how often.
 #[derive(Debug, Args)]
@@ -71,10 +74,11 @@ pub(crate) fn run(arguments: &CommitArgs) -> Result<()> {
     if !arguments.buffered && engines.contains(&EngineKind::Foldback) {
         runs.extend(arguments.sealing());
     }
+    let mut report = arguments.report(&engines, Machine::of(place.path()));
+    report.limits = limits(&arguments.limits(place.path(), &runs))?;
     let rows = measure_commits(place.path(), &runs, arguments.runs, &mut |run| {
         eprintln!("{} {}", run.engine.name(), run.case());
     })?;
-    let mut report = arguments.report(&engines, Machine::of(place.path()));
     tell_commits(&mut report, &rows);
     super::show(&report, arguments.json);
     Ok(())
@@ -143,7 +147,7 @@ impl CommitArgs {
         CommitRun {
             engine,
             directory: PathBuf::new(),
-            durable: !self.buffered,
+            settings: EngineSettings { durable: !self.buffered, memtable_bytes: MEMTABLE_BYTES },
             writers,
             batch_events,
             under_way: if self.buffered { BUFFERED_UNDER_WAY } else { 1 },
@@ -158,6 +162,15 @@ impl CommitArgs {
         }
     }
 
+    fn limits(&self, directory: &Path, runs: &[CommitRun]) -> LimitOptions {
+        let durable = runs.iter().filter(|run| run.settings.durable);
+        let mut groups: Vec<_> = durable.map(CommitRun::sync_group).collect();
+        groups.sort_unstable_by_key(|group| group.events);
+        groups.dedup();
+        let (file_bytes, runs) = (LIMIT_FILE_BYTES, self.runs);
+        LimitOptions { groups, file_bytes, runs, ..LimitOptions::new(directory) }
+    }
+
     fn report(&self, engines: &[EngineKind], mut machine: Machine) -> Report {
         super::note_versions(&mut machine, engines);
         let one = self.one(EngineKind::Foldback, 1, 1);
@@ -168,7 +181,7 @@ impl CommitArgs {
         };
         Report::new("commit", machine)
             .setting("engines", names)
-            .setting("durable", one.durable)
+            .setting("durable", one.settings.durable)
             .setting("value_bytes", self.value_bytes)
             .setting("compressibility", self.compressibility)
             .setting("until", until)
