@@ -45,6 +45,16 @@ impl Machine {
         }
     }
 
+    /// All of it in one line.
+    pub(crate) fn described(&self) -> String {
+        let Self { cpu, cores, kernel, filesystem, os, .. } = self;
+        let gibibytes = self.memory_bytes.div_ceil(1 << 30);
+        let versions = self.versions.iter().map(|(of, version)| format!("{of} {version}"));
+        let versions = versions.collect::<Vec<_>>().join(", ");
+        let system = format!("{os}, Linux {kernel}, {filesystem}");
+        format!("{cores} × {cpu}, {gibibytes} GiB; {system}; {versions}")
+    }
+
     /// Notes the release of a peer.
     pub fn note_version(&mut self, of: impl Into<String>, version: impl Into<String>) {
         self.versions.insert(of.into(), version.into());

@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Machine;
 
+mod bars;
+mod html;
+mod numbers;
+mod scale;
+mod svg;
+mod table;
+
 /// A run of a suite: what was measured, of whom, on what, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
