@@ -69,3 +69,6 @@ impl Default for Latencies {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 pub(crate) mod commit;
 pub(crate) mod read;
 
+use std::path::Path;
+
 use foldback_bench::{EngineKind, Error, Machine, Report, Result};
 
 /// What the workspace is built from, for the releases of peers.
@@ -42,18 +44,18 @@ fn note_versions(machine: &mut Machine, engines: &[EngineKind]) {
     }
 }
 
-/// Prints a report.
-fn show(report: &Report, json: bool) {
-    if json {
-        println!("{}", serde_json::to_string(report).expect("a report is JSON"));
-    } else {
-        for row in &report.rows {
-            println!("{} {}", row.contender, row.case);
-            for figure in &row.figures {
-                let (median, min, max) = (figure.median(), figure.min(), figure.max());
-                println!("    {} {median:.3} ({min:.3} to {max:.3}) {}", figure.name, figure.unit);
-            }
-        }
-        report.verdicts.iter().for_each(|verdict| println!("{verdict}"));
+/// Shows a report: as text or JSON, and as a page if one is asked for.
+fn show(report: &Report, json: bool, html: Option<&Path>) -> Result<()> {
+    if let Some(path) = html {
+        std::fs::write(path, report.html()).map_err(|source| Error::File {
+            action: "write",
+            path: path.display().to_string(),
+            source,
+        })?;
     }
+    match json {
+        true => println!("{}", report.json()),
+        false => print!("{}", report.text()),
+    }
+    Ok(())
 }

@@ -142,3 +142,6 @@ fn answer(
     latencies.add(begun.elapsed());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rustix::fs::{Advice, fadvise};
@@ -34,12 +35,14 @@ pub fn load_once(run: &ReadRun) -> Result<()> {
 ///
 /// What the engine fails with; [`Error::Wrong`] if it answers anything else than it should.
 pub fn read_once(run: &ReadRun) -> Result<ReadOutcome> {
-    if run.cold {
-        forget_pages(&run.directory)?;
-    }
     let engine = open(run)?;
-    if !run.cold {
-        let _ = contents(engine.as_ref())?;
+    match run.cold {
+        true => {
+            // What it does when it is opened would bring pages back.
+            engine.settle()?;
+            forget_pages(&run.directory)?;
+        }
+        false => drop(contents(engine.as_ref())?),
     }
     let mut client = Client::default();
     let meter = Meter::start();
@@ -98,7 +101,8 @@ fn check(run: &ReadRun, client: &Client, found: Fingerprint) -> Result<()> {
     }
 }
 
-/// Has the kernel drop all pages of the files of a directory, which are synced first.
+/// Has the kernel drop all pages of the files of a directory, which are synced first. Files that
+/// the engine removes meanwhile have none.
 fn forget_pages(directory: &Path) -> Result<()> {
     for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
         let path = entry.map_err(Error::io("list", directory))?.path();
@@ -106,7 +110,10 @@ fn forget_pages(directory: &Path) -> Result<()> {
             forget_pages(&path)?;
             continue;
         }
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            opened => opened.map_err(Error::io("open", &path))?,
+        };
         file.sync_all().map_err(Error::io("sync", &path))?;
         fadvise(&file, 0, None, Advice::DontNeed)
             .map_err(|error| Error::io("drop from memory", &path)(error.into()))?;

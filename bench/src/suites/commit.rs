@@ -10,8 +10,8 @@ use foldback_bench::{
 
 /// Batches of a buffered writer that are under way at once, where the engine can do that.
 const BUFFERED_UNDER_WAY: u64 = 16;
-/// Least milliseconds of a run with sealing all the time, so that several segments are sealed.
-const SEALING_MILLIS_MIN: u64 = 2_000;
+/// A run with sealing all the time is so many times as long, so that several segments are sealed.
+const SEALING_TIMES: u64 = 2;
 
 /// Bytes of the file by which the machine's bandwidth is measured.
 const LIMIT_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -63,6 +63,9 @@ pub(crate) struct CommitArgs {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+    /// Write the report as a page of HTML too, with its plots.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Runs the suite.
@@ -80,8 +83,7 @@ pub(crate) fn run(arguments: &CommitArgs) -> Result<()> {
         eprintln!("{} {}", run.engine.name(), run.case());
     })?;
     tell_commits(&mut report, &rows);
-    super::show(&report, arguments.json);
-    Ok(())
+    super::show(&report, arguments.json, arguments.html.as_deref())
 }
 
 /// One run, in this process: what each measurement does.
@@ -134,7 +136,7 @@ impl CommitArgs {
         [EngineKind::FoldbackUnprotected, EngineKind::FoldbackSealing].map(|engine| {
             let run = self.one(engine, writers, batch);
             let until = match run.until {
-                Until::Millis(millis) => Until::Millis(millis.max(SEALING_MILLIS_MIN)),
+                Until::Millis(millis) => Until::Millis(millis * SEALING_TIMES),
                 until => until,
             };
             CommitRun { until, ..run }

@@ -63,6 +63,9 @@ pub(crate) struct ReadArgs {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+    /// Write the report as a page of HTML too, with its plots.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Runs the suite.
@@ -89,8 +92,7 @@ pub(crate) fn run(arguments: &ReadArgs) -> Result<()> {
         eprintln!("{} {}", run.engine.name(), run.case());
     })?;
     tell_reads(&mut report, &rows);
-    super::show(&report, arguments.json);
-    Ok(())
+    super::show(&report, arguments.json, arguments.html.as_deref())
 }
 
 /// Loads a table, in this process.
@@ -166,7 +168,10 @@ impl ReadArgs {
             .setting("engines", names)
             .setting("runs", self.runs)
             .setting("cache_bytes", CACHE_BYTES)
-            .setting("cold", "files synced and dropped by posix_fadvise before they are opened")
+            .setting(
+                "cold",
+                "opened, settled, its files synced and their pages dropped by posix_fadvise",
+            )
             .setting("warm", "all rows read once before");
         match (&self.trace, one.workload) {
             (None, ReadWorkload::Ycsb(options)) => report
