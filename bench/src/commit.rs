@@ -63,7 +63,7 @@ pub struct CommitOutcome {
     pub events: u64,
     /// Until the last of them was answered, in microseconds.
     pub wall_micros: u64,
-    /// Until the engine had flushed, compacted and sealed what it does by itself.
+    /// Until the engine had flushed, compacted and sealed what it does by itself, and was closed.
     pub settled_micros: u64,
     /// CPU of all threads until then, in microseconds.
     pub cpu_micros: u64,
@@ -102,32 +102,34 @@ impl CommitRun {
     }
 }
 
-/// Measures each run so many times, all of them in turn, each in a directory of its own below
-/// `directory`, which is removed after it.
+impl CommitRow {
+    /// A run that was not made yet.
+    #[must_use]
+    pub fn new(run: CommitRun) -> Self {
+        Self { run, outcomes: Vec::new() }
+    }
+}
+
+/// Makes each run once more, one after the other, in a directory below `directory` that is removed
+/// after it.
 ///
 /// # Errors
 ///
 /// What an engine fails with; [`Error::Wrong`] if one does not hold what it has committed.
 pub fn measure_commits(
     directory: &Path,
-    runs: &[CommitRun],
-    times: u64,
+    rows: &mut [CommitRow],
     watch: &mut dyn FnMut(&CommitRun),
-) -> Result<Vec<CommitRow>> {
-    let row = |run: &CommitRun| CommitRow { run: run.clone(), outcomes: Vec::new() };
-    let mut rows: Vec<_> = runs.iter().map(row).collect();
-    for time in 0..times {
-        for row in &mut rows {
-            watch(&row.run);
-            let run = CommitRun {
-                directory: directory.join(row.run.engine.name()),
-                seed: row.run.seed + time,
-                ..row.run.clone()
-            };
-            let outcome = in_a_process("commit-once", &run)?;
-            row.outcomes.push(outcome);
-            std::fs::remove_dir_all(&run.directory).map_err(Error::io("remove", &run.directory))?;
-        }
+) -> Result<()> {
+    for row in rows {
+        watch(&row.run);
+        let run = CommitRun {
+            directory: directory.join(row.run.engine.name()),
+            seed: row.run.seed + row.outcomes.len() as u64,
+            ..row.run.clone()
+        };
+        row.outcomes.push(in_a_process("commit-once", &run)?);
+        std::fs::remove_dir_all(&run.directory).map_err(Error::io("remove", &run.directory))?;
     }
-    Ok(rows)
+    Ok(())
 }

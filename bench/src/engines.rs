@@ -179,9 +179,9 @@ impl EngineKind {
         }
     }
 
-    /// Whether it has a log that can be synced.
+    /// Whether it has a log, which can be synced, and from which it comes back.
     #[must_use]
-    pub fn is_durable(self) -> bool {
+    pub fn has_log(self) -> bool {
         self != Self::LsmTree
     }
 

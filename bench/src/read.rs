@@ -42,7 +42,8 @@ pub struct ReadRun {
     pub workload: ReadWorkload,
     /// Operations, or batches of a trace, at most.
     pub operations: u64,
-    /// Whether the kernel holds no page of its files when it begins; if not, all rows were read once.
+    /// Whether the kernel holds no page of its files when it begins; if not, all rows were read
+    /// once.
     pub cold: bool,
 }
 

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use foldback_bench::{
-    CACHE_BYTES, CommitRun, EngineKind, EngineSettings, Error, LimitOptions, MEMTABLE_BYTES,
-    Machine, Report, Result, Until, commit_once, limits, measure_commits, tell_commits,
+    CACHE_BYTES, CommitRow, CommitRun, EngineKind, EngineSettings, Error, Figure, LimitOptions,
+    MEMTABLE_BYTES, Machine, Report, Result, Until, commit_once, limits, measure_commits,
+    tell_commits,
 };
 
 /// Batches of a buffered writer that are under way at once, where the engine can do that.
@@ -78,12 +79,24 @@ pub(crate) fn run(arguments: &CommitArgs) -> Result<()> {
         runs.extend(arguments.sealing());
     }
     let mut report = arguments.report(&engines, Machine::of(place.path()));
-    report.limits = limits(&arguments.limits(place.path(), &runs))?;
-    let rows = measure_commits(place.path(), &runs, arguments.runs, &mut |run| {
-        eprintln!("{} {}", run.engine.name(), run.case());
-    })?;
+    let limit_options = arguments.limits(place.path(), &runs);
+    let mut rows: Vec<_> = runs.into_iter().map(CommitRow::new).collect();
+    for _ in 0..arguments.runs {
+        add_runs(&mut report.limits, limits(&limit_options)?);
+        measure_commits(place.path(), &mut rows, &mut |run| {
+            eprintln!("{} {}", run.engine.name(), run.case());
+        })?;
+    }
     tell_commits(&mut report, &rows);
     super::show(&report, arguments.json, arguments.html.as_deref())
+}
+
+/// Adds the runs of one more turn to those before.
+fn add_runs(figures: &mut Vec<Figure>, turn: Vec<Figure>) {
+    match figures.is_empty() {
+        true => *figures = turn,
+        false => figures.iter_mut().zip(turn).for_each(|(all, one)| all.runs.extend(one.runs)),
+    }
 }
 
 /// One run, in this process: what each measurement does.
@@ -169,8 +182,8 @@ impl CommitArgs {
         let mut groups: Vec<_> = durable.map(CommitRun::sync_group).collect();
         groups.sort_unstable_by_key(|group| group.events);
         groups.dedup();
-        let (file_bytes, runs) = (LIMIT_FILE_BYTES, self.runs);
-        LimitOptions { groups, file_bytes, runs, ..LimitOptions::new(directory) }
+        let file_bytes = LIMIT_FILE_BYTES;
+        LimitOptions { groups, file_bytes, runs: 1, ..LimitOptions::new(directory) }
     }
 
     fn report(&self, engines: &[EngineKind], mut machine: Machine) -> Report {
