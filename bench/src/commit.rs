@@ -111,7 +111,7 @@ impl CommitRow {
 }
 
 /// Makes each run once more, one after the other, in a directory below `directory` that is removed
-/// after it.
+/// after it, and at a place of its own in the bucket.
 ///
 /// # Errors
 ///
@@ -123,11 +123,12 @@ pub fn measure_commits(
 ) -> Result<()> {
     for row in rows {
         watch(&row.run);
-        let run = CommitRun {
-            directory: directory.join(row.run.engine.name()),
-            seed: row.run.seed + row.outcomes.len() as u64,
-            ..row.run.clone()
-        };
+        let mut run = row.run.clone();
+        run.directory = directory.join(run.engine.name());
+        run.seed += row.outcomes.len() as u64;
+        // Each run's database is a new one, and so is its place in the bucket.
+        let place = format!("{}-{}-{}", run.engine.name(), run.case(), row.outcomes.len());
+        run.settings.bucket = run.settings.bucket.below(&place);
         row.outcomes.push(in_a_process("commit-once", &run)?);
         std::fs::remove_dir_all(&run.directory).map_err(Error::io("remove", &run.directory))?;
     }

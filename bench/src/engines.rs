@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{BucketChoice, Error, Result};
 
 #[cfg(feature = "peers")]
 mod fjall;
@@ -27,13 +27,15 @@ pub const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 pub const MEMTABLE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What all engines are told alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineSettings {
     /// Whether a commit is on stable storage when it is answered; if not, the operating system has
     /// it.
     pub durable: bool,
     /// Memory for what is not flushed yet.
     pub memtable_bytes: u64,
+    /// Where Foldback's history goes.
+    pub bucket: BucketChoice,
 }
 
 /// One change of one key.
@@ -196,7 +198,7 @@ impl EngineKind {
     /// # Errors
     ///
     /// What the engine fails with; [`Error::Peer`] if it was not compiled in.
-    pub fn open(self, directory: &Path, settings: EngineSettings) -> Result<Box<dyn Engine>> {
+    pub fn open(self, directory: &Path, settings: &EngineSettings) -> Result<Box<dyn Engine>> {
         match self {
             Self::Foldback | Self::FoldbackUnprotected | Self::FoldbackSealing => {
                 Ok(Box::new(foldback::FoldbackEngine::open(self, directory, settings)?))

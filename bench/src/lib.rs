@@ -4,6 +4,7 @@
 //! own oracle: a run that is fast and wrong is an error.
 
 mod asof;
+mod bucket;
 mod commit;
 mod compact;
 mod engines;
@@ -24,11 +25,13 @@ mod trace;
 mod usage;
 mod values;
 mod w1;
+mod w1_storage;
 mod workload;
 mod ycsb;
 mod zipfian;
 
 pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
+pub use bucket::BucketChoice;
 pub use commit::{
     CommitOutcome, CommitRow, CommitRun, Until, commit_once, measure_commits, tell_commits,
 };
@@ -54,11 +57,12 @@ pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 pub use restore::{
     Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
 };
-pub use storage::{StorageOptions, StorageRow, storage};
+pub use storage::{StorageOptions, StoragePoint, StorageRow, storage};
 pub use trace::Trace;
 pub use usage::{Meter, Usage};
 pub use values::{Sizes, Values};
 pub use w1::{W1, W1_BATCH_EVENTS, W1Event};
+pub use w1_storage::{W1Keeping, W1StorageOptions, W1StorageRow, w1_storage};
 pub use workload::{Spread, Updates};
 pub use ycsb::{YCSB_KEY_BYTES_MIN, YCSB_SKEW, Ycsb, YcsbKeys, YcsbMix, YcsbOptions};
 pub use zipfian::Zipfian;

@@ -15,7 +15,7 @@ use foldback::{
 use serde::{Deserialize, Serialize};
 
 use crate::w1::{W1, W1_BATCH_EVENTS};
-use crate::{Error, Fingerprint, Meter, Result, Usage};
+use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage};
 
 /// The table.
 const TABLE: &str = "w1";
@@ -31,6 +31,8 @@ const DUCKDB_SCRIPT: &str = include_str!("../peers/duckdb_restore.py");
 pub struct RestoreOptions {
     /// An empty directory for databases, events and results.
     pub directory: PathBuf,
+    /// The bucket, in which each of our databases has a place.
+    pub bucket: BucketChoice,
     /// Events in the history.
     pub events: u64,
     /// Keys that they are about.
@@ -131,8 +133,10 @@ impl PreparedRestores {
     ///
     /// What the engine, the file system or DuckDB fails with.
     pub fn write(options: RestoreOptions, watch: &mut dyn FnMut(u64)) -> Result<Self> {
-        let folded = Writing::begin(&options.directory.join("folded"), true)?;
-        let unfolded = Writing::begin(&options.directory.join("unfolded"), false)?;
+        let begin = |name, folds| {
+            Writing::begin(&options.directory.join(name), &options.bucket.below(name), folds)
+        };
+        let (folded, unfolded) = (begin("folded", true)?, begin("unfolded", false)?);
         let events = options.directory.join("events.csv");
         let file = std::fs::File::create(&events).map_err(Error::io("create", &events))?;
         let mut file = BufWriter::new(file);
@@ -223,7 +227,9 @@ impl PreparedRestores {
     fn ours(&self, database: &str, seq: Seq) -> Result<String> {
         let program = std::env::current_exe().map_err(Error::io("find", Path::new("itself")))?;
         let directory = self.options.directory.join(database);
-        answer(Command::new(program).arg("restore-once").arg(directory).arg(seq.0.to_string()))
+        let mut command = Command::new(program);
+        command.arg("restore-once").arg(directory).arg(seq.0.to_string());
+        answer(command.args(self.options.bucket.below(database).arguments()))
     }
 
     fn duckdb(&self, arguments: &[&str]) -> Result<String> {
@@ -245,8 +251,8 @@ struct Writing {
 }
 
 impl Writing {
-    fn begin(directory: &Path, folds: bool) -> Result<Self> {
-        let database = Database::open(config(directory, folds))?;
+    fn begin(directory: &Path, bucket: &BucketChoice, folds: bool) -> Result<Self> {
+        let database = Database::open(config(directory, bucket, folds))?;
         database.create_table(TABLE)?;
         let before = database.protect(TABLE, Retention::Forever)?.seq;
         Ok(Self { database, under_way: Default::default(), folds, before, batches: 0 })
@@ -284,8 +290,10 @@ impl Writing {
     }
 }
 
-fn config(directory: &Path, folds: bool) -> Config {
-    Config { durability: Durability::Buffered, compactor: folds, ..Config::new(directory) }
+fn config(directory: &Path, bucket: &BucketChoice, folds: bool) -> Config {
+    let mut config = Config::new(directory);
+    bucket.choose_in(&mut config);
+    Config { durability: Durability::Buffered, compactor: folds, ..config }
 }
 
 /// Restores once, in this process: what each measurement of ours does.
@@ -293,9 +301,10 @@ fn config(directory: &Path, folds: bool) -> Config {
 /// # Errors
 ///
 /// What the engine fails with.
-pub fn restore_once(directory: &Path, seq: Seq) -> Result<Outcome> {
+pub fn restore_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result<Outcome> {
     // What is measured is the restore, not the upkeep that is due.
-    let database = Database::open(Config { create_if_missing: false, ..config(directory, false) })?;
+    let config = config(directory, bucket, false);
+    let database = Database::open(Config { create_if_missing: false, ..config })?;
     let meter = Meter::start();
     let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
     database.restore(&plan, RESTORED)?;

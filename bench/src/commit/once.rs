@@ -25,7 +25,7 @@ struct Written {
 ///
 /// What the engine fails with; [`Error::Wrong`] if it does not hold what it has committed.
 pub fn commit_once(run: &CommitRun) -> Result<CommitOutcome> {
-    let engine = run.engine.open(&run.directory, run.settings)?;
+    let engine = run.engine.open(&run.directory, &run.settings)?;
     let inserts = run.inserts()?;
     let meter = Meter::start();
     let written = write(engine.as_ref(), run, &inserts)?;
@@ -36,7 +36,7 @@ pub fn commit_once(run: &CommitRun) -> Result<CommitOutcome> {
             // What runs in the background still, such as a flush, is waited for.
             engine.close()?;
             let settled = meter.read();
-            let engine = run.engine.open(&run.directory, run.settings)?;
+            let engine = run.engine.open(&run.directory, &run.settings)?;
             (settled, contents(engine)?)
         }
         false => (meter.read(), contents(engine)?),

@@ -20,7 +20,7 @@ pub(super) struct FjallEngine {
 }
 
 impl FjallEngine {
-    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         let builder = Database::builder(directory).cache_size(CACHE_BYTES);
         let database = builder.open().map_err(|error| failed("fjall")(&error))?;
         let options = || {

@@ -29,7 +29,7 @@ impl FoldbackEngine {
     pub(super) fn open(
         kind: EngineKind,
         directory: &Path,
-        settings: EngineSettings,
+        settings: &EngineSettings,
     ) -> Result<Self> {
         let durability = if settings.durable { Durability::Synced } else { Durability::Buffered };
         let mut config = Config {
@@ -38,6 +38,7 @@ impl FoldbackEngine {
             memtable_bytes_max: settings.memtable_bytes,
             ..Config::new(directory)
         };
+        settings.bucket.choose_in(&mut config);
         if kind == EngineKind::FoldbackSealing {
             config.segment_bytes_max = SEALING_SEGMENT_BYTES;
             config.segment_age_max = SEALING_SEGMENT_AGE;

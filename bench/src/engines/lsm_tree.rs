@@ -94,7 +94,7 @@ impl Shared {
 }
 
 impl LsmTreeEngine {
-    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         let counter = SequenceNumberCounter::default;
         let tree = lsm_tree::Config::new(directory, counter(), counter())
             .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))

@@ -17,7 +17,7 @@ pub(super) struct RedbEngine {
 }
 
 impl RedbEngine {
-    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(|error| failed("redb")(&error))?;
         // It has no memtable: pages that are not written yet are in its one cache.
         let cache = usize::try_from(CACHE_BYTES + settings.memtable_bytes).expect("it fits memory");

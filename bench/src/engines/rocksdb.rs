@@ -28,7 +28,7 @@ pub(super) struct RocksdbEngine {
 }
 
 impl RocksdbEngine {
-    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         let bytes = |bytes: u64| usize::try_from(bytes).expect("it fits memory");
         let cache = Cache::new_lru_cache(bytes(CACHE_BYTES));
         let cache = cache.map_err(|error| failed("rocksdb")(&error))?;

@@ -19,7 +19,7 @@ pub(super) struct SurrealkvEngine {
 }
 
 impl SurrealkvEngine {
-    pub(super) fn open(directory: &Path, settings: EngineSettings) -> Result<Self> {
+    pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| failed("surrealkv")(&error))?;
         let memtable = usize::try_from(settings.memtable_bytes).expect("it fits memory");

@@ -10,8 +10,8 @@ use rustix::fs::{Advice, fadvise};
 use super::model::Model;
 use super::{READ_MEMTABLE_BYTES, ReadOutcome, ReadRun, ReadWorkload};
 use crate::{
-    Engine, EngineSettings, Error, Fingerprint, Latencies, Meter, Operation, Result, RowChange,
-    Trace, Usage, Ycsb,
+    BucketChoice, Engine, EngineSettings, Error, Fingerprint, Latencies, Meter, Operation, Result,
+    RowChange, Trace, Usage, Ycsb,
 };
 
 /// Rows of a batch while a table is loaded.
@@ -62,8 +62,12 @@ pub fn read_once(run: &ReadRun) -> Result<ReadOutcome> {
 }
 
 fn open(run: &ReadRun) -> Result<Box<dyn Engine>> {
-    let settings = EngineSettings { durable: false, memtable_bytes: READ_MEMTABLE_BYTES };
-    run.engine.open(&run.directory, settings)
+    let settings = EngineSettings {
+        durable: false,
+        memtable_bytes: READ_MEMTABLE_BYTES,
+        bucket: BucketChoice::default(),
+    };
+    run.engine.open(&run.directory, &settings)
 }
 
 fn load(engine: &dyn Engine, run: &ReadRun) -> Result<()> {

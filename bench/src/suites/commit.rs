@@ -1,21 +1,21 @@
 //! `foldback-bench commit`: commits, durable or buffered, beside the peers that were compiled in.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use foldback_bench::{
-    CACHE_BYTES, CommitRow, CommitRun, EngineKind, EngineSettings, Error, Figure, LimitOptions,
-    MEMTABLE_BYTES, Machine, Report, Result, Until, commit_once, limits, measure_commits,
+    BucketChoice, CACHE_BYTES, CommitRow, CommitRun, EngineKind, EngineSettings, Error,
+    MEMTABLE_BYTES, Machine, Report, Result, SyncGroup, Until, commit_once, measure_commits,
     tell_commits,
 };
+
+use super::common::{OutputArgs, PlaceArgs};
+use super::engines::{compiled_in, note_versions};
 
 /// Batches of a buffered writer that are under way at once, where the engine can do that.
 const BUFFERED_UNDER_WAY: u64 = 16;
 /// A run with sealing all the time is so many times as long, so that several segments are sealed.
 const SEALING_TIMES: u64 = 2;
-
-/// Bytes of the file by which the machine's bandwidth is measured.
-const LIMIT_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is committed, by whom, and how often.
 #[derive(Debug, Args)]
@@ -55,54 +55,57 @@ pub(crate) struct CommitArgs {
     /// Shorter: runs of 300 ms, or of 300,000 events.
     #[arg(long, conflicts_with_all = ["millis", "events"])]
     quick: bool,
-    /// Determines all events.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Where databases are made and removed: on the disk that is to be measured.
-    #[arg(long, default_value_os_t = std::env::temp_dir())]
-    directory: PathBuf,
-    /// Print the report as JSON.
-    #[arg(long)]
-    json: bool,
-    /// Write the report as a page of HTML too, with its plots.
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// One run, in this process: what each measurement does.
+#[derive(Debug, Args)]
+pub(crate) struct CommitOnceArgs {
+    /// What it does, as JSON.
+    run: String,
 }
 
 /// Runs the suite.
 pub(crate) fn run(arguments: &CommitArgs) -> Result<()> {
+    arguments.output.check()?;
     let engines = arguments.engines()?;
-    let place = tempfile::Builder::new().prefix("foldback-bench-").tempdir_in(&arguments.directory);
-    let place = place.map_err(|error| Error::Peer(error.to_string()))?;
+    let place = arguments.place.make()?;
     let mut runs = arguments.matrix(&engines);
     if !arguments.buffered && engines.contains(&EngineKind::Foldback) {
         runs.extend(arguments.sealing());
     }
-    let mut report = arguments.report(&engines, Machine::of(place.path()));
-    let limit_options = arguments.limits(place.path(), &runs);
+    for run in &mut runs {
+        run.settings.bucket = place.bucket.clone();
+    }
+    let groups = groups(&runs);
     let mut rows: Vec<_> = runs.into_iter().map(CommitRow::new).collect();
+    let mut report = arguments.report(&engines, Machine::of(place.directory.path()));
     for _ in 0..arguments.runs {
-        add_runs(&mut report.limits, limits(&limit_options)?);
-        measure_commits(place.path(), &mut rows, &mut |run| {
+        arguments.output.add_limits(&mut report, &place, &groups)?;
+        measure_commits(place.directory.path(), &mut rows, &mut |run| {
             eprintln!("{} {}", run.engine.name(), run.case());
         })?;
     }
     tell_commits(&mut report, &rows);
-    super::show(&report, arguments.json, arguments.html.as_deref())
+    arguments.output.show(&report)
 }
 
-/// Adds the runs of one more turn to those before.
-fn add_runs(figures: &mut Vec<Figure>, turn: Vec<Figure>) {
-    match figures.is_empty() {
-        true => *figures = turn,
-        false => figures.iter_mut().zip(turn).for_each(|(all, one)| all.runs.extend(one.runs)),
-    }
+/// What is synced at once in the cases of durable runs.
+fn groups(runs: &[CommitRun]) -> Vec<SyncGroup> {
+    let durable = runs.iter().filter(|run| run.settings.durable);
+    let mut groups: Vec<_> = durable.map(CommitRun::sync_group).collect();
+    groups.sort_unstable_by_key(|group| group.events);
+    groups.dedup();
+    groups
 }
 
 /// One run, in this process: what each measurement does.
-pub(crate) fn run_once(run: &str) -> Result<()> {
-    let run = serde_json::from_str(run)
-        .map_err(|error| Error::Peer(format!("{run} is no run: {error}")))?;
+pub(crate) fn run_once(arguments: &CommitOnceArgs) -> Result<()> {
+    let run = serde_json::from_str(&arguments.run)
+        .map_err(|error| Error::Input(format!("{} is no run: {error}", arguments.run)))?;
     let outcome = commit_once(&run)?;
     println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
     Ok(())
@@ -122,7 +125,7 @@ impl CommitArgs {
                 EngineKind::Surrealkv,
             ],
         };
-        super::compiled_in(&self.engines, by_default)
+        compiled_in(&self.engines, by_default)
     }
 
     /// Every engine in every case.
@@ -162,7 +165,11 @@ impl CommitArgs {
         CommitRun {
             engine,
             directory: PathBuf::new(),
-            settings: EngineSettings { durable: !self.buffered, memtable_bytes: MEMTABLE_BYTES },
+            settings: EngineSettings {
+                durable: !self.buffered,
+                memtable_bytes: MEMTABLE_BYTES,
+                bucket: BucketChoice::default(),
+            },
             writers,
             batch_events,
             under_way: if self.buffered { BUFFERED_UNDER_WAY } else { 1 },
@@ -173,28 +180,19 @@ impl CommitArgs {
                 true => Until::Batches(events.div_ceil(batch_events)),
                 false => Until::Millis(millis),
             },
-            seed: self.seed,
+            seed: self.place.seed,
         }
     }
 
-    fn limits(&self, directory: &Path, runs: &[CommitRun]) -> LimitOptions {
-        let durable = runs.iter().filter(|run| run.settings.durable);
-        let mut groups: Vec<_> = durable.map(CommitRun::sync_group).collect();
-        groups.sort_unstable_by_key(|group| group.events);
-        groups.dedup();
-        let file_bytes = LIMIT_FILE_BYTES;
-        LimitOptions { groups, file_bytes, runs: 1, ..LimitOptions::new(directory) }
-    }
-
     fn report(&self, engines: &[EngineKind], mut machine: Machine) -> Report {
-        super::note_versions(&mut machine, engines);
+        note_versions(&mut machine, engines);
         let one = self.one(EngineKind::Foldback, 1, 1);
         let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
         let until = match one.until {
             Until::Millis(millis) => format!("{millis} ms"),
             Until::Batches(events) => format!("{events} events"),
         };
-        Report::new("commit", machine)
+        let report = Report::new("commit", machine)
             .setting("engines", names)
             .setting("durable", one.settings.durable)
             .setting("value_bytes", self.value_bytes)
@@ -203,8 +201,8 @@ impl CommitArgs {
             .setting("under_way", one.under_way)
             .setting("rate", self.rate)
             .setting("runs", self.runs)
-            .setting("seed", self.seed)
             .setting("cache_bytes", CACHE_BYTES)
-            .setting("memtable_bytes", MEMTABLE_BYTES)
+            .setting("memtable_bytes", MEMTABLE_BYTES);
+        self.place.note_in(report)
     }
 }

@@ -9,6 +9,9 @@ use foldback_bench::{
     YcsbKeys, YcsbMix, YcsbOptions, load_once, measure_reads, read_once, tell_reads,
 };
 
+use super::common::{OutputArgs, PlaceArgs};
+use super::engines::{compiled_in, note_versions};
+
 /// A range has so many times the work of a get, so so many times fewer are measured.
 const RANGE_WORK: u64 = 10;
 /// Reads of a cold table, of which hardly two meet the same block.
@@ -54,23 +57,23 @@ pub(crate) struct ReadArgs {
     /// A quarter of the rows and of the operations.
     #[arg(long)]
     quick: bool,
-    /// Determines all operations.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Where tables are made and removed: on the disk that is to be measured.
-    #[arg(long, default_value_os_t = std::env::temp_dir())]
-    directory: PathBuf,
-    /// Print the report as JSON.
-    #[arg(long)]
-    json: bool,
-    /// Write the report as a page of HTML too, with its plots.
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// One run, in this process: what each measurement does.
+#[derive(Debug, Args)]
+pub(crate) struct ReadOnceArgs {
+    /// What it does, as JSON.
+    run: String,
 }
 
 /// Runs the suite.
 pub(crate) fn run(arguments: &ReadArgs) -> Result<()> {
-    let engines = super::compiled_in(
+    arguments.output.check()?;
+    let engines = compiled_in(
         &arguments.engines,
         &[
             EngineKind::Foldback,
@@ -80,31 +83,38 @@ pub(crate) fn run(arguments: &ReadArgs) -> Result<()> {
             EngineKind::Surrealkv,
         ],
     )?;
-    let place = tempfile::Builder::new().prefix("foldback-bench-").tempdir_in(&arguments.directory);
-    let place = place.map_err(|error| Error::Peer(error.to_string()))?;
-    let mut report = arguments.report(&engines, Machine::of(place.path()));
+    let place = arguments.place.make()?;
+    if place.bucket.url.is_some() {
+        return Err(Error::Input(
+            "reads of the present need no bucket: leave --bucket out; nothing was measured"
+                .to_owned(),
+        ));
+    }
+    let directory = place.directory.path();
+    let mut report = arguments.report(&engines, Machine::of(directory));
+    report.limits = arguments.output.limits(&place, &[])?;
     let runs = arguments.cases();
     let runs: Vec<_> = runs
         .iter()
         .flat_map(|run| engines.iter().map(|engine| ReadRun { engine: *engine, ..run.clone() }))
         .collect();
-    let rows = measure_reads(place.path(), &runs, arguments.runs, &mut |run| {
+    let rows = measure_reads(directory, &runs, arguments.runs, &mut |run| {
         eprintln!("{} {}", run.engine.name(), run.case());
     })?;
     tell_reads(&mut report, &rows);
-    super::show(&report, arguments.json, arguments.html.as_deref())
+    arguments.output.show(&report)
 }
 
 /// Loads a table, in this process.
-pub(crate) fn run_load(run: &str) -> Result<()> {
-    load_once(&parse(run)?)?;
+pub(crate) fn run_load(arguments: &ReadOnceArgs) -> Result<()> {
+    load_once(&parse(&arguments.run)?)?;
     println!("null");
     Ok(())
 }
 
 /// One run, in this process: what each measurement does.
-pub(crate) fn run_once(run: &str) -> Result<()> {
-    let outcome = read_once(&parse(run)?)?;
+pub(crate) fn run_once(arguments: &ReadOnceArgs) -> Result<()> {
+    let outcome = read_once(&parse(&arguments.run)?)?;
     println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
     Ok(())
 }
@@ -147,7 +157,7 @@ impl ReadArgs {
             value_bytes: self.value_bytes,
             compressibility: self.compressibility,
             range_rows: self.range_rows,
-            seed: self.seed,
+            seed: self.place.seed,
         };
         let work = if mix == YcsbMix::E { RANGE_WORK } else { 1 };
         let operations = self.operations.div_ceil(work * quick);
@@ -161,7 +171,7 @@ impl ReadArgs {
     }
 
     fn report(&self, engines: &[EngineKind], mut machine: Machine) -> Report {
-        super::note_versions(&mut machine, engines);
+        note_versions(&mut machine, engines);
         let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
         let one = self.ycsb(YcsbMix::A, YcsbKeys::Uniform, false);
         let report = Report::new("read", machine)
@@ -173,9 +183,9 @@ impl ReadArgs {
                 "opened, settled, its files synced and their pages dropped by posix_fadvise",
             )
             .setting("warm", "all rows read once before");
+        let report = self.place.note_in(report);
         match (&self.trace, one.workload) {
             (None, ReadWorkload::Ycsb(options)) => report
-                .setting("seed", self.seed)
                 .setting("records", options.records)
                 .setting("operations", one.operations)
                 .setting("key_bytes", self.key_bytes.to_string())

@@ -1,192 +1,185 @@
-//! The suites of commits and reads, run small: Foldback, and the tree under it.
+//! The suites as commands, over small histories. Each is its own oracle: it fails if any contender
+//! brings back another state.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use foldback_bench::{Report, W1Keeping};
 
-fn program(arguments: &[&str]) -> Output {
+/// Starts the harness.
+pub(crate) fn start(arguments: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_foldback-bench"));
     program.args(arguments).output().expect("the program can be started")
 }
 
-/// The report of a suite, which does not fail.
-#[track_caller]
-fn report(arguments: &[&str]) -> Value {
-    let output = program(&[arguments, &["--json"]].concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("it is JSON")
+/// What the harness prints, as text; it must succeed.
+fn run(arguments: &[&str]) -> String {
+    let output = start(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
-/// What a program that fails says.
-#[track_caller]
-fn refused(arguments: &[&str]) -> String {
-    let output = program(arguments);
-    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stderr).into_owned()
+/// The report of a suite without the machine's limits.
+pub(crate) fn report(arguments: &[&str]) -> Report {
+    let text = run(&[arguments, &["--json", "--no-limits"]].concat());
+    let report: Report = serde_json::from_str(&text).expect("it is one report");
+    assert!(report.settings.contains_key("seed") && report.limits.is_empty(), "{text}");
+    assert_eq!(report.suite, arguments[0]);
+    assert!(report.machine.versions.contains_key("foldback") && report.machine.cores > 0);
+    report
 }
 
-/// Contenders and cases, in the order of the report.
-fn rows(report: &Value) -> Vec<String> {
-    let rows = report["rows"].as_array().expect("there are rows");
-    let text = |value: &Value| value.as_str().expect("it is text").to_owned();
-    rows.iter().map(|row| format!("{} {}", text(&row["contender"]), text(&row["case"]))).collect()
+fn url_of(directory: &Path) -> String {
+    format!("file://{}", directory.display())
 }
 
-/// The only run of a figure of a row.
-fn figure(report: &Value, row: usize, name: &str) -> f64 {
-    let figures = report["rows"][row]["figures"].as_array().expect("a row has figures");
-    let figure = figures.iter().find(|figure| figure["name"] == name).expect("it was measured");
-    figure["runs"][0].as_f64().expect("it is a number")
+const RESTORE: [&str; 9] =
+    ["restore", "--events", "20000", "--keys", "2000", "--runs", "2", "--python", "no-such-python"];
+
+#[test]
+fn restores_of_w1_are_measured_and_right() {
+    let report = report(&RESTORE);
+    assert_eq!(report.verdicts, ["restore w1: results correct"]);
+    assert_eq!(report.rows.len(), 2 * 2, "two contenders at two targets: {report:?}");
+    for row in &report.rows {
+        let cpu = row.figure_of("cpu").expect("it is measured");
+        assert!(cpu.runs.len() == 2 && cpu.min() > 0.0, "{row:?}");
+    }
+    assert!(report.median_of("foldback", "99 %", "rows") > Some(500.0), "{report:?}");
 }
 
-fn verdicts(report: &Value) -> &[Value] {
-    report["verdicts"].as_array().expect("there are verdicts")
+/// The table ends with the verdict, the page holds the same, and a peer that is missing is named.
+#[test]
+fn a_table_and_a_page_are_put_out_and_limits_stand_beside_them() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let page = directory.path().join("restore.html");
+    let page_name = page.to_str().expect("it is text");
+    let small = ["--html", page_name, "--limit-bytes", "1000000"];
+    let output = start(&[&RESTORE[..], &small].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("DuckDB is left out"), "{said}");
+    let text = String::from_utf8(output.stdout).expect("it is text");
+    assert_eq!(text.lines().last(), Some("restore w1: results correct"), "{text}");
+    assert!(text.contains("zstd-1 decompress") && text.contains("never folded"), "{text}");
+    let page = std::fs::read_to_string(&page).expect("it was written");
+    assert!(page.contains("zstd-1 decompress") && page.contains("</svg>"), "{page}");
 }
 
 #[test]
-fn durable_commits_are_measured_beside_the_machine_and_with_sealing() {
-    let short = ["commit", "--engines", "foldback", "--millis", "80", "--runs", "1"];
-    let report = report(&[&short[..], &["--writers", "1,4", "--batch", "1,10"]].concat());
-    assert_eq!(
-        rows(&report),
-        [
-            "foldback 1x1",
-            "foldback 4x1",
-            "foldback 1x10",
-            "foldback 4x10",
-            "foldback-unprotected 4x1",
-            "foldback-sealing 4x1"
-        ]
-    );
-    assert!(figure(&report, 0, "events/s") > 0.0 && figure(&report, 0, "p99") > 0.0);
-    let verdicts = verdicts(&report);
-    assert_eq!(verdicts.len(), 5, "{verdicts:?}");
-    let first = verdicts[0].as_str().expect("it is text");
-    assert!(first.starts_with("commit durable 1x1: ") && first.ends_with("; results correct"));
-    assert!(first.contains("of the machine's fdatasync limit"), "{first}");
+fn a_bucket_is_used_that_is_named() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let bucket = url_of(directory.path());
+    report(&[&RESTORE[..], &["--bucket", &bucket]].concat());
+    let runs: Vec<_> = std::fs::read_dir(directory.path()).expect("it is there").collect();
+    let [Ok(run)] = runs.as_slice() else { panic!("one place for one run: {runs:?}") };
+    let mut databases: Vec<_> = std::fs::read_dir(run.path())
+        .expect("it is there")
+        .map(|entry| entry.expect("it can be listed").file_name())
+        .collect();
+    databases.sort_unstable();
+    assert_eq!(databases, ["folded", "unfolded"]);
 }
 
 #[test]
-fn buffered_commits_are_measured_beside_the_bare_tree() {
+fn growth_tells_of_restores_and_of_reads_of_the_past() {
     let report = report(&[
-        "commit",
-        "--buffered",
-        "--engines",
-        "foldback,lsm-tree",
-        "--events",
-        "20000",
-        "--runs",
-        "1",
-    ]);
-    assert_eq!(rows(&report), ["foldback 1x100", "lsm-tree 1x100"]);
-    assert!(figure(&report, 0, "settled events/s") <= figure(&report, 0, "events/s"));
-    let verdict = verdicts(&report)[0].as_str().expect("it is text");
-    assert!(verdict.contains("of lsm-tree settled events/s"), "{verdict}");
-}
-
-#[test]
-fn an_open_loop_keeps_to_its_rate() {
-    let report = report(&[
-        "commit",
-        "--engines",
-        "foldback",
-        "--writers",
-        "2",
-        "--batch",
-        "1",
-        "--rate",
-        "200",
-        "--millis",
-        "400",
-        "--runs",
-        "1",
-    ]);
-    let rate = figure(&report, 0, "events/s");
-    assert!(rate < 230.0, "{rate}");
-}
-
-#[test]
-fn reads_and_writes_of_a_loaded_table_are_measured_and_right() {
-    let report = report(&[
-        "read",
-        "--engines",
-        "foldback,lsm-tree",
-        "--mixes",
-        "A,D,F",
-        "--records",
-        "2000",
-        "--operations",
+        "growth",
+        "--keys",
         "500",
-        "--runs",
+        "--history",
+        "1,4",
+        "--restores",
         "1",
+        "--segment-bytes-max",
+        "65536",
     ]);
-    let rows = rows(&report);
-    assert_eq!(rows.len(), 14, "{rows:?}");
-    assert_eq!(rows[..2], ["foldback A zipfian:0.99 warm", "lsm-tree A zipfian:0.99 warm"]);
-    assert_eq!(rows[13], "lsm-tree E uniform cold");
-    assert!(figure(&report, 0, "get p50") > 0.0 && figure(&report, 13, "range p99") > 0.0);
-    let verdict = verdicts(&report)[0].as_str().expect("it is text");
-    assert!(verdict.contains("of lsm-tree") && verdict.ends_with("results correct"), "{verdict}");
+    let cases: Vec<_> = report.rows.iter().map(|row| row.case.as_str()).collect();
+    assert_eq!(cases, ["1x", "4x"]);
+    for row in &report.rows {
+        assert_eq!(row.figure_of("restore").map(|restore| restore.runs.len()), Some(8), "{row:?}");
+        let read = row.figure_of("view read p50").expect("it is measured").median();
+        assert!(read > 0.0 && row.figure_of("requests a read").is_some(), "{row:?}");
+    }
+    assert_eq!(report.plots.len(), 2);
+    let said = report.verdicts.last().expect("there is a verdict");
+    assert!(said.starts_with("growth 1x 4x: restore seconds 1.00 "), "{said}");
+    assert!(said.ends_with("; results correct"), "{said}");
 }
 
 #[test]
-fn a_recorded_trace_is_run_and_its_page_is_written() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let (trace, page) = (directory.path().join("t.jsonl"), directory.path().join("t.html"));
-    let lines = r#"{"key":"a","value":"1"}
-{"key":"b","value":"2","batch":1}
-{"key":"b","value":"3","batch":1}
-{"key":"c","value":"4","batch":1}
-{"op":"get","key":"b"}
-{"op":"get","key":"nobody"}
-{"key":"a","value":null}
-{"op":"range","key":"a","rows":10}
-"#;
-    std::fs::write(&trace, lines).expect("the disk is fine");
-    let text = |path: &Path| path.display().to_string();
-    let options = ["read", "--engines", "foldback,lsm-tree", "--runs", "1"];
-    let files = ["--trace", &text(&trace), "--html", &text(&page)];
-    let report = report(&[&options[..], &files[..]].concat());
-    assert_eq!(rows(&report), ["foldback trace warm", "lsm-tree trace warm"]);
-    let html = std::fs::read_to_string(&page).expect("a page was written");
-    assert!(html.contains("foldback trace warm") || html.contains("trace warm"), "{html}");
-}
-
-/// A directory that held something else before stands for an engine that is fast and wrong.
-#[test]
-fn a_wrong_result_is_an_error() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let place = directory.path().join("rows").display().to_string();
-    let commit = |seed: u64| {
-        let run = serde_json::json!({
-            "engine": "foldback", "directory": place, "writers": 1, "batch_events": 10,
-            "settings": { "durable": false, "memtable_bytes": 1 << 20 }, "under_way": 1,
-            "value_bytes": 20, "compressibility": 2.0, "rate": null,
-            "until": { "batches": 5 }, "seed": seed,
-        });
-        run.to_string()
+fn w1_is_kept_in_three_ways_and_merging_never_makes_it_larger() {
+    let report =
+        report(&["storage", "--only", "w1", "--events", "20000", "--keys", "2000", "--seed", "3"]);
+    let bytes = |keeping: W1Keeping, name: &str| {
+        let case = format!("w1, {}", keeping.name());
+        report.median_of("foldback", &case, name).expect("it is measured")
     };
-    let output = program(&["commit-once", &commit(1)]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = refused(&["commit-once", &commit(2)]);
-    assert!(said.contains("wrong result: foldback holds"), "{said}");
-    let read = serde_json::json!({
-        "engine": "foldback", "directory": place, "operations": 10, "cold": true,
-        "workload": { "ycsb": {
-            "mix": "C", "keys": "Uniform", "records": 100, "key_bytes": { "Fixed": 20 },
-            "value_bytes": { "Fixed": 20 }, "compressibility": 2.0,
-            "range_rows": { "Fixed": 1 }, "seed": 1,
-        }},
-    });
-    let said = refused(&["read-once", &read.to_string()]);
-    assert!(said.contains("wrong result: foldback has answered a read otherwise"), "{said}");
+    for keeping in W1Keeping::ALL {
+        assert!(bytes(keeping, "held") >= bytes(keeping, "deltas"), "{report:?}");
+        assert!(bytes(keeping, "deltas") < bytes(keeping, "raw"), "{report:?}");
+    }
+    assert!(bytes(W1Keeping::Merged, "deltas") <= bytes(W1Keeping::Sealed, "deltas") * 1.01);
+    let said = report.verdicts.last().expect("there is a verdict");
+    assert!(said.contains(" of parquet zstd ") && said.ends_with("results correct"), "{said}");
 }
 
 #[test]
-fn what_cannot_be_measured_is_said() {
-    let said = refused(&["commit", "--engines", "leveldb"]);
-    assert!(said.contains("there is no engine leveldb") && said.contains("fjall"), "{said}");
-    let said = refused(&["commit", "--engines", "lsm-tree", "--runs", "1", "--millis", "10"]);
-    assert!(said.contains("lsm-tree has no log"), "{said}");
+fn a_long_run_of_updates_is_told_over_time() {
+    let report = report(&[
+        "storage",
+        "--only",
+        "updates",
+        "--updated-keys",
+        "500",
+        "--updates",
+        "60",
+        "--retentions",
+        "3",
+    ]);
+    assert_eq!(report.rows.len(), 2);
+    for plot in &report.plots {
+        assert!(plot.lines.iter().all(|line| line.points.len() >= 6), "{plot:?}");
+        let last = plot.lines[0].points.last().expect("it has points");
+        assert!((2.9..=3.0).contains(&last.0) && last.1 > 0.0, "{plot:?}");
+    }
+}
+
+#[test]
+fn a_compaction_is_measured_in_a_process_of_its_own() {
+    let report = report(&[
+        "compact",
+        "--keys",
+        "2000",
+        "--history-bytes",
+        "2000000",
+        "--segment-bytes-max",
+        "500000",
+    ]);
+    let row = &report.rows[0];
+    let peak = row.figure_of("peak").expect("Linux tells").median();
+    assert!(peak < 300e6 && row.figure_of("jobs").expect("told").median() > 0.0, "{row:?}");
+}
+
+#[test]
+fn reads_of_the_past_are_told_by_kind() {
+    let report = report(&["asof", "--events", "20000", "--keys", "2000", "--gets", "100"]);
+    let kinds: Vec<_> = report.rows.iter().map(|row| row.case.as_str()).collect();
+    assert_eq!(kinds, ["cold", "warm", "spread", "absent"]);
+    assert!(report.verdicts.last().is_some_and(|said| said.ends_with("results correct")));
+}
+
+/// What can't be put out is refused before anything is measured.
+#[test]
+fn options_that_are_not_possible_are_refused() {
+    let refused = |arguments: &[&str], because: &str| {
+        let output = start(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(because), "{said}");
+    };
+    refused(&["restore", "--html", "/no/such/place/page.html"], "nothing was measured");
+    refused(&["restore", "--store-option", "region"], "give NAME=VALUE");
+    refused(&["growth", "--directory", "/no/such/place"], "could not make a directory in");
+    refused(&["compact-once"], "name the bucket");
+    refused(&["storage", "--only", "both"], "possible values: w1, updates");
 }

@@ -41,7 +41,7 @@ fn written(rate: Option<u64>) -> Written {
     let run = CommitRun {
         engine: EngineKind::Foldback,
         directory: std::path::PathBuf::new(),
-        settings: EngineSettings { durable: true, memtable_bytes: 0 },
+        settings: EngineSettings { durable: true, memtable_bytes: 0, bucket: Default::default() },
         writers: 1,
         batch_events: 1,
         under_way: 1,
