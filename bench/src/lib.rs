@@ -7,6 +7,7 @@ mod asof;
 mod bucket;
 mod commit;
 mod compact;
+mod decode;
 mod engines;
 mod fingerprint;
 mod growth;
@@ -36,6 +37,7 @@ pub use commit::{
     CommitOutcome, CommitRow, CommitRun, Until, commit_once, measure_commits, tell_commits,
 };
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+pub use decode::{DecodeCost, decode_plan};
 pub use engines::{
     CACHE_BYTES, Committing, Engine, EngineKind, EngineSettings, MEMTABLE_BYTES, RowChange,
 };
@@ -55,7 +57,8 @@ pub use read::{
 };
 pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 pub use restore::{
-    Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
+    Contender, Outcome, PreparedRestores, RESTORE_TABLE, RestoreOptions, RestoreRow, RestoreTarget,
+    restore_once,
 };
 pub use storage::{StorageOptions, StoragePoint, StorageRow, storage};
 pub use trace::Trace;

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::w1::{W1, W1_BATCH_EVENTS};
 use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage};
 
-/// The table.
-const TABLE: &str = "w1";
+/// The table that is restored.
+pub const RESTORE_TABLE: &str = "w1";
 /// What a restore of it is called.
 const RESTORED: &str = "restored";
 /// Batches that are under way at once while the history is written.
@@ -75,6 +75,16 @@ impl Contender {
     /// Everybody, in the order of the table.
     pub const ALL: [Self; 4] =
         [Self::Foldback, Self::FoldbackUnfolded, Self::DuckdbLate, Self::DuckdbArgMax];
+
+    /// Where its database lies below that of the suite, of ours.
+    #[must_use]
+    pub fn database(self) -> Option<&'static str> {
+        match self {
+            Self::Foldback => Some("folded"),
+            Self::FoldbackUnfolded => Some("unfolded"),
+            Self::DuckdbLate | Self::DuckdbArgMax => None,
+        }
+    }
 
     /// The name that the table shows.
     #[must_use]
@@ -253,14 +263,14 @@ struct Writing {
 impl Writing {
     fn begin(directory: &Path, bucket: &BucketChoice, folds: bool) -> Result<Self> {
         let database = Database::open(config(directory, bucket, folds))?;
-        database.create_table(TABLE)?;
-        let before = database.protect(TABLE, Retention::Forever)?.seq;
+        database.create_table(RESTORE_TABLE)?;
+        let before = database.protect(RESTORE_TABLE, Retention::Forever)?.seq;
         Ok(Self { database, under_way: Default::default(), folds, before, batches: 0 })
     }
 
     /// Commits a batch, and gives the seq that it gets: nobody else writes.
     fn commit(&mut self, events: &[crate::w1::W1Event]) -> Result<Seq> {
-        let table = self.database.table(TABLE)?.id();
+        let table = self.database.table(RESTORE_TABLE)?.id();
         let mut batch = WriteBatch::new();
         for event in events {
             match &event.value {
@@ -306,7 +316,7 @@ pub fn restore_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result
     let config = config(directory, bucket, false);
     let database = Database::open(Config { create_if_missing: false, ..config })?;
     let meter = Meter::start();
-    let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
+    let plan = database.plan(RESTORE_TABLE, Target::Seq(seq), &Selection::all())?;
     database.restore(&plan, RESTORED)?;
     let Usage { wall_micros, cpu_micros, peak_kib } = meter.read();
     let mut found = Fingerprint::default();

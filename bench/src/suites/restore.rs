@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use foldback_bench::{
-    Contender, Figure, Machine, Outcome, PreparedRestores, Report, RestoreOptions, RestoreRow,
-    Result, Row, as_f64, restore_once,
+    Contender, DecodeCost, Error, Figure, Machine, Outcome, PreparedRestores, RESTORE_TABLE,
+    Report, RestoreOptions, RestoreRow, Result, Row, as_f64, decode_plan, restore_once,
 };
 
-use super::common::{BucketArgs, OutputArgs, PlaceArgs, millis};
+use super::common::{BucketArgs, OutputArgs, Place, PlaceArgs, millis};
 
 /// What is restored, and how often.
 #[derive(Debug, Args)]
@@ -53,6 +53,14 @@ pub(crate) fn run_once(arguments: &RestoreOnceArgs) -> Result<()> {
     Ok(())
 }
 
+/// What a measurement runs, to know the least that a restore takes.
+pub(crate) fn decode_once(arguments: &RestoreOnceArgs) -> Result<()> {
+    let target = (RESTORE_TABLE, foldback::Seq(arguments.seq));
+    let cost = decode_plan(&arguments.directory, &arguments.bucket.choice(), target)?;
+    println!("{}", serde_json::to_string(&cost).expect("numbers are JSON"));
+    Ok(())
+}
+
 /// Runs the suite.
 pub(crate) fn run(arguments: &RestoreArgs) -> Result<()> {
     arguments.output.check()?;
@@ -88,6 +96,9 @@ pub(crate) fn run(arguments: &RestoreArgs) -> Result<()> {
     let prepared = PreparedRestores::write(options, &mut |_| {})?;
     let rows = prepared.measure(&mut || {})?;
     report.rows = rows.iter().map(row).collect();
+    if !report.limits.is_empty() && place.is_local() {
+        add_decodes(&mut report, &rows, &place)?;
+    }
     report.verdicts.push(verdict(&report));
     arguments.output.show(&report)
 }
@@ -115,6 +126,37 @@ fn row(row: &RestoreRow) -> Row {
         .figure(Figure::new("cpu", "ms", runs(&|outcome| millis(outcome.cpu_micros))))
         .figure(Figure::new("wall", "ms", runs(&|outcome| millis(outcome.wall_micros))))
         .figure(Figure::new("peak", "bytes", runs(&|outcome| as_f64(outcome.peak_kib) * 1024.0)))
+}
+
+/// Adds what decoding each plan of ours takes, and how much of the CPU of its restore that is.
+fn add_decodes(report: &mut Report, rows: &[RestoreRow], place: &Place) -> Result<()> {
+    for (row, shown) in rows.iter().zip(&mut report.rows) {
+        let Some(database) = row.contender.database() else { continue };
+        let costs = row.outcomes.iter().map(|_| decode_elsewhere(place, database, row.target.seq));
+        let costs = costs.collect::<Result<Vec<_>>>()?;
+        let micros = costs.iter().map(|cost| millis(cost.cpu_micros)).collect();
+        let name = format!("decode of the plan, {}, {}", shown.contender, shown.case);
+        let limit = Figure::new(name, "ms", micros);
+        let cpu = shown.figures.iter_mut().find(|figure| figure.name == "cpu");
+        let cpu = cpu.expect("it was measured");
+        *cpu = cpu.clone().of_least(limit.median());
+        report.limits.push(limit);
+    }
+    Ok(())
+}
+
+/// Decodes in a process of its own, as each restore is made.
+fn decode_elsewhere(place: &Place, database: &str, seq: foldback::Seq) -> Result<DecodeCost> {
+    let refused = |why: String| Error::Peer(format!("the process that decodes: {why}"));
+    let program = std::env::current_exe().map_err(|error| refused(error.to_string()))?;
+    let mut command = std::process::Command::new(program);
+    command.arg("decode-once").arg(place.directory.path().join(database)).arg(seq.0.to_string());
+    let output = command.args(place.bucket.below(database).arguments()).output();
+    let output = output.map_err(|error| refused(error.to_string()))?;
+    if !output.status.success() {
+        return Err(refused(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| refused(error.to_string()))
 }
 
 fn case(percent: u64) -> String {
