@@ -26,10 +26,15 @@ pub fn tell_commits(report: &mut Report, rows: &[CommitRow]) {
 
 /// In how many cases no peer commits faster, or for less CPU.
 fn in_short(report: &Report, rows: &[CommitRow], ours: &[&CommitRow]) -> Option<String> {
+    // The bare tree is no peer: it is a part of ours.
+    let peers_of = |row: &CommitRow| {
+        let peers = peers_of(rows, row).into_iter();
+        peers.filter(|name| *name != EngineKind::LsmTree.name()).collect::<Vec<_>>()
+    };
     let leads = |row: &&&CommitRow, name: &str, is_ahead: fn(f64, f64) -> bool| {
         let case = row.run.case();
         let own = report.median_of(row.run.engine.name(), &case, name);
-        let peers = peers_of(rows, row).into_iter();
+        let peers = peers_of(row).into_iter();
         own.is_some_and(|own| {
             let mut theirs = peers.filter_map(|peer| report.median_of(peer, &case, name));
             theirs.all(|theirs| is_ahead(own, theirs))
@@ -37,7 +42,7 @@ fn in_short(report: &Report, rows: &[CommitRow], ours: &[&CommitRow]) -> Option<
     };
     let durable = ours.first()?.run.settings.durable;
     let (how, rate) = if durable { ("durable", RATE) } else { ("buffered", SETTLED) };
-    let beside: Vec<_> = ours.iter().filter(|row| !peers_of(rows, row).is_empty()).collect();
+    let beside: Vec<_> = ours.iter().filter(|row| !peers_of(row).is_empty()).collect();
     let faster = beside.iter().filter(|row| leads(row, rate, |own, theirs| own > theirs)).count();
     let leaner = beside.iter().filter(|row| leads(row, CPU, |own, theirs| own < theirs)).count();
     let all = beside.len();
