@@ -23,6 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 pub(super) struct FoldbackEngine {
     database: Database,
     table: Table,
+    /// Whether a caller waits for each commit at once.
+    durable: bool,
 }
 
 impl FoldbackEngine {
@@ -55,7 +57,7 @@ impl FoldbackEngine {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { database, table })
+        Ok(Self { database, table, durable: settings.durable })
     }
 }
 
@@ -68,6 +70,10 @@ impl Engine for FoldbackEngine {
                 Some(value) => batch.put(table, change.key, value),
                 None => batch.delete(table, change.key),
             }
+        }
+        if self.durable {
+            self.database.commit(batch, WriteOptions::default())?;
+            return Ok(Committing::Done);
         }
         let handle = self.database.try_write(batch, WriteOptions::default())?;
         Ok(Committing::Later(Box::new(move || Ok(handle.wait().map(drop)?))))
