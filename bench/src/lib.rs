@@ -7,6 +7,8 @@ mod asof;
 mod compact;
 mod fingerprint;
 mod growth;
+pub mod hot_paths;
+mod instructions;
 mod random;
 mod restore;
 mod storage;
@@ -19,6 +21,9 @@ pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
+pub use instructions::{
+    InstructionChange, InstructionCounts, count_instructions, instruction_changes, valgrind,
+};
 pub use random::Random;
 pub use restore::{
     Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
@@ -45,6 +50,9 @@ pub enum Error {
     /// A peer, or a process of ours, could not be run.
     #[error("a contender failed: {0}")]
     Peer(String),
+    /// A build takes more than it may.
+    #[error("{0}")]
+    Slower(String),
     /// A file of the harness failed.
     #[error("could not {action} {path}: {source}")]
     File {
@@ -55,6 +63,12 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+impl From<foldback::log_tier::Error> for Error {
+    fn from(error: foldback::log_tier::Error) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 impl Error {

@@ -10,6 +10,10 @@ use foldback_bench::{
     Contender, Error, Outcome, PreparedRestores, RestoreOptions, RestoreRow, Result, restore_once,
 };
 
+use suites::instructions::{self, HotPathArgs, InstructionsArgs};
+
+mod suites;
+
 /// Measures Foldback beside its peers, and checks every result.
 #[derive(Debug, Parser)]
 #[command(name = "foldback-bench", version, about)]
@@ -31,6 +35,11 @@ enum Suite {
         /// The commit.
         seq: u64,
     },
+    /// Instructions that the hot paths take, counted by callgrind where valgrind is installed.
+    Instructions(InstructionsArgs),
+    /// One hot path, once: what callgrind counts.
+    #[command(hide = true)]
+    HotPath(HotPathArgs),
 }
 
 /// What is restored, and how often.
@@ -67,6 +76,8 @@ fn main() -> ExitCode {
                 println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
             })
         }
+        Suite::Instructions(arguments) => instructions::run(&arguments),
+        Suite::HotPath(arguments) => instructions::run_path(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,7 @@
 //! What a long run may cost: to keep, by default settings, and to restore from.
 
+mod instructions;
+
 use foldback_bench::{GrowthOptions, Spread, StorageOptions, StorageRow, growth, storage};
 
 fn run(spread: Spread) -> StorageRow {
