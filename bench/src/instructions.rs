@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::hot_paths::HotPath;
-use crate::{Error, Result};
+use crate::{Error, Result, as_f64};
 
 /// The program that counts.
 const VALGRIND: &str = "valgrind";
@@ -129,11 +129,6 @@ fn finish(command: &mut Command) -> Result<()> {
             String::from_utf8_lossy(&output.stderr).trim()
         ))),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "it is shown with few digits")]
-fn as_f64(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

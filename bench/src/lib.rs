@@ -9,12 +9,19 @@ mod fingerprint;
 mod growth;
 pub mod hot_paths;
 mod instructions;
+mod limits;
+mod machine;
+mod operation;
 mod random;
+mod report;
 mod restore;
 mod storage;
+mod trace;
 mod usage;
+mod values;
 mod w1;
 mod workload;
+mod ycsb;
 mod zipfian;
 
 pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
@@ -24,14 +31,24 @@ pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
 pub use instructions::{
     InstructionChange, InstructionCounts, count_instructions, instruction_changes, valgrind,
 };
+pub use limits::{
+    LIMIT_COMPRESS, LIMIT_COPY, LIMIT_DECOMPRESS, LIMIT_READ, LIMIT_READ_CACHED, LIMIT_WRITE,
+    LimitOptions, SyncGroup, limits,
+};
+pub use machine::Machine;
+pub use operation::Operation;
 pub use random::Random;
+pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 pub use restore::{
     Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
 };
 pub use storage::{StorageOptions, StorageRow, storage};
+pub use trace::Trace;
 pub use usage::{Meter, Usage};
+pub use values::{Sizes, Values};
 pub use w1::{W1, W1_BATCH_EVENTS, W1Event};
 pub use workload::{Spread, Updates};
+pub use ycsb::{YCSB_KEY_BYTES_MIN, YCSB_SKEW, Ycsb, YcsbKeys, YcsbMix, YcsbOptions};
 pub use zipfian::Zipfian;
 
 /// The result of a run.
@@ -47,6 +64,9 @@ pub enum Error {
     /// The engine answered, and the answer is wrong.
     #[error("wrong result: {0}")]
     Wrong(String),
+    /// An option or a trace says what is not possible.
+    #[error("{0}")]
+    Input(String),
     /// A peer, or a process of ours, could not be run.
     #[error("a contender failed: {0}")]
     Peer(String),
