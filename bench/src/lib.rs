@@ -16,6 +16,7 @@ mod random;
 mod report;
 mod restore;
 mod storage;
+mod straight;
 mod trace;
 mod usage;
 mod values;
@@ -40,9 +41,11 @@ pub use operation::Operation;
 pub use random::Random;
 pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 pub use restore::{
-    Contender, Outcome, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget, restore_once,
+    Contender, Outcome, PostgresPeer, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget,
+    restore_once, straight_once,
 };
 pub use storage::{StorageOptions, StorageRow, storage};
+pub use straight::decode_straight;
 pub use trace::Trace;
 pub use usage::{Meter, Usage};
 pub use values::{Sizes, Values};

@@ -8,9 +8,11 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use foldback_bench::{
     Contender, Error, Outcome, PreparedRestores, RestoreOptions, RestoreRow, Result, restore_once,
+    straight_once,
 };
 
 use suites::instructions::{self, HotPathArgs, InstructionsArgs};
+use suites::postgres::PostgresArgs;
 
 mod suites;
 
@@ -35,6 +37,14 @@ enum Suite {
         /// The commit.
         seq: u64,
     },
+    /// One straight decode of what such a restore would read.
+    #[command(hide = true)]
+    StraightOnce {
+        /// The database.
+        directory: PathBuf,
+        /// The commit.
+        seq: u64,
+    },
     /// Instructions that the hot paths take, counted by callgrind where valgrind is installed.
     Instructions(InstructionsArgs),
     /// One hot path, once: what callgrind counts.
@@ -54,7 +64,7 @@ struct RestoreArgs {
     /// Times that each contender is measured at each target.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
-    /// Three runs instead.
+    /// Three runs instead, and no PostgreSQL.
     #[arg(long, conflicts_with = "runs")]
     quick: bool,
     /// Determines all events.
@@ -63,6 +73,8 @@ struct RestoreArgs {
     /// A Python that has the module duckdb; DuckDB is left out if it has not.
     #[arg(long, default_value = "python3")]
     python: PathBuf,
+    #[command(flatten)]
+    postgres: PostgresArgs,
     /// Print the table as JSON, an object a line.
     #[arg(long)]
     json: bool,
@@ -76,6 +88,10 @@ fn main() -> ExitCode {
                 println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
             })
         }
+        Suite::StraightOnce { directory, seq } => straight_once(&directory, foldback::Seq(seq))
+            .map(|outcome| {
+                println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
+            }),
         Suite::Instructions(arguments) => instructions::run(&arguments),
         Suite::HotPath(arguments) => instructions::run_path(&arguments),
     };
@@ -105,6 +121,7 @@ fn restore(arguments: &RestoreArgs) -> Result<()> {
         runs: if arguments.quick { 3 } else { arguments.runs },
         seed: arguments.seed,
         duckdb_python: has_duckdb.then(|| from_anywhere(&arguments.python)),
+        postgres: arguments.postgres.find(arguments.quick, &from_anywhere(&arguments.python)),
     };
     eprintln!(
         "W1: {} events over {} keys, seed {}, {} runs, default settings",

@@ -15,7 +15,14 @@ use foldback::{
 use serde::{Deserialize, Serialize};
 
 use crate::w1::{W1, W1_BATCH_EVENTS};
-use crate::{Error, Fingerprint, Meter, Result, Usage};
+use crate::{Error, Fingerprint, Meter, Result, Usage, decode_straight};
+
+mod contender;
+mod peers;
+
+pub use contender::Contender;
+pub use peers::PostgresPeer;
+use peers::{answer, duckdb, postgres};
 
 /// The table.
 const TABLE: &str = "w1";
@@ -23,8 +30,6 @@ const TABLE: &str = "w1";
 const RESTORED: &str = "restored";
 /// Batches that are under way at once while the history is written.
 const BATCHES_UNDER_WAY: usize = 256;
-/// What DuckDB is asked to do, kept beside the harness.
-const DUCKDB_SCRIPT: &str = include_str!("../peers/duckdb_restore.py");
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -41,6 +46,8 @@ pub struct RestoreOptions {
     pub seed: u64,
     /// A Python that has the module `duckdb`; without it, DuckDB is left out.
     pub duckdb_python: Option<PathBuf>,
+    /// The PostgreSQL to measure; without it, it is left out.
+    pub postgres: Option<PostgresPeer>,
 }
 
 /// A state that is brought back.
@@ -54,40 +61,6 @@ pub struct RestoreTarget {
     pub seq: Seq,
     /// What the state is.
     pub expected: Fingerprint,
-}
-
-/// Who restores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contender {
-    /// Foldback by default settings.
-    Foldback,
-    /// Foldback whose history nobody folded or merged.
-    FoldbackUnfolded,
-    /// DuckDB: the greatest event number of each key first, then their values.
-    DuckdbLate,
-    /// DuckDB: `arg_max` over all events.
-    DuckdbArgMax,
-}
-
-impl Contender {
-    /// Everybody, in the order of the table.
-    pub const ALL: [Self; 4] =
-        [Self::Foldback, Self::FoldbackUnfolded, Self::DuckdbLate, Self::DuckdbArgMax];
-
-    /// The name that the table shows.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Foldback => "foldback",
-            Self::FoldbackUnfolded => "foldback, never folded",
-            Self::DuckdbLate => "duckdb, late materialisation",
-            Self::DuckdbArgMax => "duckdb, arg_max",
-        }
-    }
-
-    fn is_duckdb(self) -> bool {
-        matches!(self, Self::DuckdbLate | Self::DuckdbArgMax)
-    }
 }
 
 /// One restore by one contender, as its process tells it in JSON.
@@ -163,12 +136,9 @@ impl PreparedRestores {
         }
         file.flush().map_err(Error::io("write", &events))?;
         writers.into_iter().try_for_each(Writing::end)?;
-        let prepared = Self { options, targets };
-        if prepared.options.duckdb_python.is_some() {
-            prepared.duckdb(&["prepare", &text_of(&events)])?;
-        }
+        peers::prepare(&options, &events, &targets)?;
         std::fs::remove_file(&events).map_err(Error::io("remove", &events))?;
-        Ok(prepared)
+        Ok(Self { options, targets })
     }
 
     /// Batches that [`Self::write`] tells of.
@@ -183,14 +153,13 @@ impl PreparedRestores {
     ///
     /// What a contender fails with; [`Error::Wrong`] if a state that came back is not what it was.
     pub fn measure(&self, watch: &mut dyn FnMut()) -> Result<Vec<RestoreRow>> {
-        let with_duckdb = self.options.duckdb_python.is_some();
-        let contenders = Contender::ALL.into_iter().filter(|it| with_duckdb || !it.is_duckdb());
+        let contenders = Contender::ALL.into_iter().filter(|it| self.runs_of(*it) > 0);
         let mut rows: Vec<_> = contenders
             .flat_map(|contender| self.targets.iter().map(move |target| (contender, *target)))
             .map(|(contender, target)| RestoreRow { contender, target, outcomes: Vec::new() })
             .collect();
-        for _ in 0..self.options.runs {
-            for row in &mut rows {
+        for run in 0..self.options.runs.max(self.runs_of(Contender::Postgres)) {
+            for row in rows.iter_mut().filter(|row| run < self.runs_of(row.contender)) {
                 row.outcomes.push(self.run(row.contender, &row.target)?);
                 watch();
             }
@@ -198,18 +167,36 @@ impl PreparedRestores {
         Ok(rows)
     }
 
+    /// Times that a contender is measured at each target: none if it does not take part.
+    fn runs_of(&self, contender: Contender) -> u64 {
+        let RestoreOptions { runs, duckdb_python, postgres, .. } = &self.options;
+        match contender {
+            Contender::Postgres => postgres.as_ref().map_or(0, |peer| peer.runs),
+            _ if contender.is_duckdb() && duckdb_python.is_none() => 0,
+            _ => *runs,
+        }
+    }
+
     fn run(&self, contender: Contender, target: &RestoreTarget) -> Result<Outcome> {
-        let event = target.event.to_string();
+        let (options, event) = (&self.options, target.event.to_string());
         let outcome = match contender {
-            Contender::Foldback => self.ours("folded", target.seq)?,
-            Contender::FoldbackUnfolded => self.ours("unfolded", target.seq)?,
-            Contender::DuckdbLate => self.duckdb(&["late", &event])?,
-            Contender::DuckdbArgMax => self.duckdb(&["arg_max", &event])?,
+            Contender::Foldback => self.ours("restore-once", "folded", target.seq)?,
+            Contender::FoldbackUnfolded => self.ours("restore-once", "unfolded", target.seq)?,
+            Contender::Straight => self.ours("straight-once", "folded", target.seq)?,
+            Contender::StraightUnfolded => self.ours("straight-once", "unfolded", target.seq)?,
+            Contender::DuckdbLate => duckdb(options, &["late", &event])?,
+            Contender::DuckdbArgMax => duckdb(options, &["arg_max", &event])?,
+            Contender::Postgres => postgres(options, &["restore", &event])?,
         };
         let outcome: Outcome = serde_json::from_str(&outcome)
             .map_err(|error| Error::Wrong(format!("{}: {error}: {outcome}", contender.name())))?;
         let found = Fingerprint { rows: outcome.rows, sum: outcome.sum };
-        match found == target.expected {
+        // A straight decode meets every live row, and superseded ones too.
+        let is_right = match contender.is_limit() {
+            true => found.rows >= target.expected.rows,
+            false => found == target.expected,
+        };
+        match is_right {
             true => Ok(outcome),
             false => Err(Error::Wrong(format!(
                 "{} at {} %: {found:?} instead of {:?}",
@@ -220,17 +207,10 @@ impl PreparedRestores {
         }
     }
 
-    fn ours(&self, database: &str, seq: Seq) -> Result<String> {
+    fn ours(&self, work: &str, database: &str, seq: Seq) -> Result<String> {
         let program = std::env::current_exe().map_err(Error::io("find", Path::new("itself")))?;
         let directory = self.options.directory.join(database);
-        answer(Command::new(program).arg("restore-once").arg(directory).arg(seq.0.to_string()))
-    }
-
-    fn duckdb(&self, arguments: &[&str]) -> Result<String> {
-        let python = self.options.duckdb_python.as_ref().expect("it is there");
-        let mut command = Command::new(python);
-        command.args(["-c", DUCKDB_SCRIPT]).args(arguments);
-        answer(command.current_dir(&self.options.directory))
+        answer(Command::new(program).arg(work).arg(directory).arg(seq.0.to_string()))
     }
 }
 
@@ -284,8 +264,29 @@ impl Writing {
     }
 }
 
+/// How a database of the suite is opened.
 fn config(directory: &Path, folds: bool) -> Config {
     Config { durability: Durability::Buffered, compactor: folds, ..Config::new(directory) }
+}
+
+/// The same, by whoever measures it: the upkeep that is due is not what is measured.
+fn reading_config(directory: &Path) -> Config {
+    Config { create_if_missing: false, ..config(directory, false) }
+}
+
+/// Decodes once, in this process, what a restore would read: see [`crate::decode_straight`].
+///
+/// # Errors
+///
+/// What the engine fails with.
+pub fn straight_once(directory: &Path, seq: Seq) -> Result<Outcome> {
+    let config = reading_config(directory);
+    let database = Database::open(config.clone())?;
+    let meter = Meter::start();
+    let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
+    let rows = decode_straight(&config, &plan)?;
+    let Usage { wall_micros, cpu_micros, peak_kib } = meter.read();
+    Ok(Outcome { wall_micros, cpu_micros, peak_kib, rows, sum: 0 })
 }
 
 /// Restores once, in this process: what each measurement of ours does.
@@ -294,8 +295,7 @@ fn config(directory: &Path, folds: bool) -> Config {
 ///
 /// What the engine fails with.
 pub fn restore_once(directory: &Path, seq: Seq) -> Result<Outcome> {
-    // What is measured is the restore, not the upkeep that is due.
-    let database = Database::open(Config { create_if_missing: false, ..config(directory, false) })?;
+    let database = Database::open(reading_config(directory))?;
     let meter = Meter::start();
     let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
     database.restore(&plan, RESTORED)?;
@@ -307,19 +307,4 @@ pub fn restore_once(directory: &Path, seq: Seq) -> Result<Outcome> {
     }
     database.drop_table(RESTORED)?;
     Ok(Outcome { wall_micros, cpu_micros, peak_kib, rows: found.rows, sum: found.sum })
-}
-
-/// Runs a program to its end, and gives what it printed.
-fn answer(command: &mut Command) -> Result<String> {
-    let program = command.get_program().to_owned();
-    let refused = |source| Error::Peer(format!("{} can't be run: {source}", program.display()));
-    let output = command.output().map_err(refused)?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(Error::Peer(String::from_utf8_lossy(&output.stderr).into_owned())),
-    }
-}
-
-fn text_of(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -1,0 +1,69 @@
+//! Who takes part in the restore suite.
+
+/// Who restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    /// Foldback by default settings.
+    Foldback,
+    /// Foldback whose history nobody folded or merged.
+    FoldbackUnfolded,
+    /// No contender but the limit of the first: what it reads, decoded and no more.
+    Straight,
+    /// The same of the second.
+    StraightUnfolded,
+    /// DuckDB: the greatest event number of each key first, then their values.
+    DuckdbLate,
+    /// DuckDB: `arg_max` over all events.
+    DuckdbArgMax,
+    /// PostgreSQL: a base backup of the beginning, and its log replayed from there.
+    Postgres,
+}
+
+impl Contender {
+    /// Everybody, in the order of the table.
+    pub const ALL: [Self; 7] = [
+        Self::Foldback,
+        Self::FoldbackUnfolded,
+        Self::Straight,
+        Self::StraightUnfolded,
+        Self::DuckdbLate,
+        Self::DuckdbArgMax,
+        Self::Postgres,
+    ];
+
+    /// The name that the table shows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Foldback => "foldback",
+            Self::FoldbackUnfolded => "foldback, never folded",
+            Self::Straight => "limit: straight decode",
+            Self::StraightUnfolded => "limit: straight decode, never folded",
+            Self::DuckdbLate => "duckdb, late materialisation",
+            Self::DuckdbArgMax => "duckdb, arg_max",
+            Self::Postgres => "postgresql, base and log",
+        }
+    }
+
+    /// The limit that its figures are a share of, if it has one.
+    #[must_use]
+    pub const fn limit(self) -> Option<Self> {
+        match self {
+            Self::Foldback => Some(Self::Straight),
+            Self::FoldbackUnfolded => Some(Self::StraightUnfolded),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a limit, which brings back no state.
+    #[must_use]
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Self::Straight | Self::StraightUnfolded)
+    }
+
+    /// Whether it is DuckDB.
+    #[must_use]
+    pub const fn is_duckdb(self) -> bool {
+        matches!(self, Self::DuckdbLate | Self::DuckdbArgMax)
+    }
+}
