@@ -11,8 +11,9 @@ use foldback::{
     BucketCompactor, CompactorConfig, Config, Database, Durability, Policy, Retention, SystemClock,
     WriteBatch, WriteOptions,
 };
+use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Spread, Updates};
+use crate::{BucketChoice, Error, Result, Spread, Updates};
 
 /// Events of one batch.
 const BATCH_EVENTS: u64 = 1_000;
@@ -32,8 +33,10 @@ const TICK_MICROS: u64 = 10_000;
 /// The history to make.
 #[derive(Clone, Debug)]
 pub struct UntidyOptions {
-    /// Where the database is made; its bucket is a directory in it.
+    /// Where the database is made.
     pub directory: PathBuf,
+    /// Its bucket.
+    pub bucket: BucketChoice,
     /// Keys of the table.
     pub keys: u64,
     /// Bytes of a value.
@@ -56,7 +59,7 @@ pub struct UntidyHistory {
 }
 
 /// What a compaction took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompactCost {
     /// How many jobs were done.
     pub jobs: u64,
@@ -80,8 +83,9 @@ pub struct CompactCost {
 /// What the engine fails with.
 pub fn make_untidy(options: &UntidyOptions) -> Result<UntidyHistory> {
     let mut config = Config::new(&options.directory);
-    let bucket = format!("file://{}", options.directory.join("bucket").display());
-    config.bucket = Some(bucket.clone());
+    let beside = || format!("file://{}", options.directory.join("bucket").display());
+    let bucket = options.bucket.url.clone().unwrap_or_else(beside);
+    options.bucket.choose_in(&mut config);
     config.durability = Durability::Buffered;
     config.segment_bytes_max = options.segment_bytes_max;
     config.compactor = false;
@@ -114,11 +118,15 @@ pub fn make_untidy(options: &UntidyOptions) -> Result<UntidyHistory> {
 /// # Errors
 ///
 /// What the engine fails with.
-pub fn compact_bucket(bucket: &str) -> Result<CompactCost> {
+pub fn compact_bucket(bucket: &BucketChoice) -> Result<CompactCost> {
+    let Some(url) = bucket.url.clone() else {
+        return Err(Error::Input("name the bucket to compact with --bucket".to_owned()));
+    };
     let began = foldback::steady_now();
+    let store_options = bucket.store_options.clone();
     let mut compactor = BucketCompactor::open(&CompactorConfig {
-        bucket: bucket.to_owned(),
-        remote: RemoteOptions::default(),
+        bucket: url,
+        remote: RemoteOptions { store_options, ..RemoteOptions::default() },
         policy: Policy::default(),
         clock: Arc::new(SystemClock),
     })?;

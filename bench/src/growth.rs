@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use foldback::{
-    Config, Database, Durability, KeyRange, Retention, Selection, Target, WriteBatch, WriteOptions,
+    Config, Database, Durability, KeyRange, Retention, Selection, Seq, Target, WriteBatch,
+    WriteOptions,
 };
 
-use crate::{Error, Result, Spread, Updates};
+use crate::{Error, Random, Result, Spread, Updates, as_f64};
 
 /// Events of one batch.
 const BATCH_EVENTS: u64 = 100;
@@ -15,6 +16,8 @@ const BATCH_EVENTS: u64 = 100;
 const LOAD_EVENTS: usize = 10_000;
 /// Moments, spread over one state's worth of updates, at which restores are measured.
 const MOMENTS: u64 = 8;
+/// Keys of the past that are read at each moment, one by one, by a newly opened database.
+const VIEW_READS: u64 = 100;
 /// Keys and values of a table.
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The table.
@@ -45,7 +48,7 @@ pub struct GrowthOptions {
 
 /// What was measured with one length of history, over one state's worth of further updates: what a
 /// restore reads depends on how long ago the last fold was, so one moment would tell only of that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrowthRow {
     /// How many updates each key had before.
     pub updates_per_key: u64,
@@ -60,6 +63,13 @@ pub struct GrowthRow {
     pub requests: u64,
     /// How long a restore took: the median, in microseconds.
     pub micros: u64,
+    /// How long each restore took, in microseconds.
+    pub restore_micros: Vec<u64>,
+    /// How long each read of one key took, as of an eighth of the state's worth of updates ago, in
+    /// microseconds, the shortest first. At each moment they begin with nothing in memory.
+    pub view_read_micros: Vec<u64>,
+    /// Requests that all of these reads made.
+    pub view_requests: u64,
     /// Bytes of the newest base at the end.
     pub base_bytes: u64,
     /// Bytes of the deltas that were sealed, over all of it.
@@ -68,6 +78,22 @@ pub struct GrowthRow {
     pub bytes_written: u64,
     /// Bytes of live history files at the end.
     pub history_bytes: u64,
+}
+
+impl GrowthRow {
+    /// What so many in a hundred reads of the past did not take longer than, in microseconds.
+    #[must_use]
+    pub fn view_micros(&self, percent: usize) -> u64 {
+        let at = (self.view_read_micros.len() * percent).div_ceil(100).saturating_sub(1);
+        self.view_read_micros.get(at).copied().unwrap_or_default()
+    }
+
+    /// Requests of one read of the past: the mean.
+    #[must_use]
+    pub fn requests_a_read(&self) -> f64 {
+        let reads = u64::try_from(self.view_read_micros.len()).unwrap_or(u64::MAX);
+        as_f64(self.view_requests) / as_f64(reads.max(1))
+    }
 }
 
 /// Measures a row for each length of history. All histories are written first, and then measured in
@@ -86,8 +112,10 @@ pub fn growth(options: &GrowthOptions, watch: &mut dyn FnMut()) -> Result<Vec<Gr
     }
     for _ in 0..MOMENTS {
         for (writing, config, samples) in &mut rows {
+            let past = Past::note(options, writing);
             writing.update(config, options.keys.div_ceil(MOMENTS))?;
-            samples.push(sample(options, config, &writing.state)?);
+            let sample = sample(options, config, &writing.state)?;
+            samples.push(Sample { past: past.read(config)?, ..sample });
         }
         watch();
     }
@@ -106,6 +134,9 @@ fn row(updates_per_key: u64, writing: &Writing, samples: &[Sample]) -> GrowthRow
     let mean = |of: fn(&Sample) -> u64| samples.iter().map(of).sum::<u64>() / MOMENTS;
     let mut micros: Vec<_> = samples.iter().flat_map(|sample| sample.micros.clone()).collect();
     micros.sort_unstable();
+    let reads = samples.iter().flat_map(|sample| sample.past.micros.clone());
+    let mut view_read_micros: Vec<_> = reads.collect();
+    view_read_micros.sort_unstable();
     let last = samples.last().expect("there is more than one moment");
     GrowthRow {
         updates_per_key,
@@ -114,6 +145,9 @@ fn row(updates_per_key: u64, writing: &Writing, samples: &[Sample]) -> GrowthRow
         bytes_read_max: samples.iter().map(|sample| sample.bytes_read).max().unwrap_or_default(),
         requests: mean(|sample| sample.requests),
         micros: micros[micros.len() / 2],
+        restore_micros: micros,
+        view_read_micros,
+        view_requests: samples.iter().map(|sample| sample.past.requests).sum(),
         base_bytes: last.base_bytes,
         sealed_bytes: writing.sealed_bytes,
         bytes_written: writing.bytes_written,
@@ -128,6 +162,52 @@ struct Sample {
     micros: Vec<u64>,
     base_bytes: u64,
     history_bytes: u64,
+    past: PastReads,
+}
+
+/// What reads of the past cost at one moment.
+#[derive(Default)]
+struct PastReads {
+    micros: Vec<u64>,
+    requests: u64,
+}
+
+/// A moment of the past, and what some keys held then.
+struct Past {
+    seq: Seq,
+    held: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Past {
+    /// Notes what keys from all over the table hold now.
+    fn note(options: &GrowthOptions, writing: &Writing) -> Self {
+        let mut random = Random::new(options.seed ^ writing.events);
+        let keys = (0..VIEW_READS).map(|_| Updates::key(random.below(options.keys)));
+        let held = keys.map(|key| {
+            let value = writing.state[&key].clone();
+            (key, value)
+        });
+        Self { seq: writing.tip, held: held.collect() }
+    }
+
+    /// Opens the database anew, and reads the keys as they were.
+    fn read(&self, config: &Config) -> Result<PastReads> {
+        let database = Database::open(config.clone())?;
+        let view = database.table(TABLE)?.as_of(Target::Seq(self.seq))?;
+        let before = database.traffic().requests();
+        let mut reads = PastReads::default();
+        for (key, value) in &self.held {
+            let began = foldback::steady_now();
+            let found = view.get(key)?;
+            reads.micros.push(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+            if found.as_deref() != Some(value) {
+                let key = key.escape_ascii();
+                return Err(Error::Wrong(format!("commit {} differs at {key}", self.seq.0)));
+            }
+        }
+        reads.requests = database.traffic().requests() - before;
+        Ok(reads)
+    }
 }
 
 /// Opens the database anew and restores the latest state some times, the first of which counts for
@@ -141,6 +221,7 @@ fn sample(options: &GrowthOptions, config: &Config, state: &State) -> Result<Sam
         micros: Vec::new(),
         base_bytes: newest_base_bytes(&database)?,
         history_bytes: status.history_bytes,
+        past: PastReads::default(),
     };
     for at in 0..options.restores.max(1) {
         let began = foldback::steady_now();
@@ -182,6 +263,8 @@ struct Writing {
     updates: Updates,
     state: State,
     events: u64,
+    /// The last commit.
+    tip: Seq,
     sealed_bytes: u64,
     bytes_written: u64,
 }
@@ -204,9 +287,8 @@ impl Writing {
             database.write(batch, WriteOptions::default()).wait()?;
         }
         drop(database);
-        let (sealed_bytes, bytes_written) = (0, 0);
-        let mut writing =
-            Self { updates, state, events: options.keys, sealed_bytes, bytes_written };
+        let (events, tip, sealed_bytes, bytes_written) = (options.keys, Seq::ZERO, 0, 0);
+        let mut writing = Self { updates, state, events, tip, sealed_bytes, bytes_written };
         writing.update(config, options.keys * updates_per_key)?;
         Ok(writing)
     }
@@ -227,6 +309,7 @@ impl Writing {
             database.write(batch, WriteOptions::default()).wait()?;
         }
         self.events += events;
+        self.tip = database.status().tip.seq;
         database.seal()?;
         database.compact()?;
         let status = database.status();

@@ -4,6 +4,7 @@
 //! own oracle: a run that is fast and wrong is an error.
 
 mod asof;
+mod bucket;
 mod compact;
 mod fingerprint;
 mod growth;
@@ -21,11 +22,13 @@ mod trace;
 mod usage;
 mod values;
 mod w1;
+mod w1_storage;
 mod workload;
 mod ycsb;
 mod zipfian;
 
 pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
+pub use bucket::BucketChoice;
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
@@ -44,12 +47,13 @@ pub use restore::{
     Contender, Outcome, PostgresPeer, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget,
     restore_once, straight_once,
 };
-pub use storage::{StorageOptions, StorageRow, storage};
+pub use storage::{StorageOptions, StoragePoint, StorageRow, storage};
 pub use straight::decode_straight;
 pub use trace::Trace;
 pub use usage::{Meter, Usage};
 pub use values::{Sizes, Values};
 pub use w1::{W1, W1_BATCH_EVENTS, W1Event};
+pub use w1_storage::{W1Keeping, W1StorageOptions, W1StorageRow, w1_storage};
 pub use workload::{Spread, Updates};
 pub use ycsb::{YCSB_KEY_BYTES_MIN, YCSB_SKEW, Ycsb, YcsbKeys, YcsbMix, YcsbOptions};
 pub use zipfian::Zipfian;

@@ -15,7 +15,7 @@ use foldback::{
 use serde::{Deserialize, Serialize};
 
 use crate::w1::{W1, W1_BATCH_EVENTS};
-use crate::{Error, Fingerprint, Meter, Result, Usage, decode_straight};
+use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage, decode_straight};
 
 mod contender;
 mod peers;
@@ -36,6 +36,8 @@ const BATCHES_UNDER_WAY: usize = 256;
 pub struct RestoreOptions {
     /// An empty directory for databases, events and results.
     pub directory: PathBuf,
+    /// The bucket, in which each of our databases has a place.
+    pub bucket: BucketChoice,
     /// Events in the history.
     pub events: u64,
     /// Keys that they are about.
@@ -104,8 +106,10 @@ impl PreparedRestores {
     ///
     /// What the engine, the file system or DuckDB fails with.
     pub fn write(options: RestoreOptions, watch: &mut dyn FnMut(u64)) -> Result<Self> {
-        let folded = Writing::begin(&options.directory.join("folded"), true)?;
-        let unfolded = Writing::begin(&options.directory.join("unfolded"), false)?;
+        let begin = |name, folds| {
+            Writing::begin(&options.directory.join(name), &options.bucket.below(name), folds)
+        };
+        let (folded, unfolded) = (begin("folded", true)?, begin("unfolded", false)?);
         let events = options.directory.join("events.csv");
         let file = std::fs::File::create(&events).map_err(Error::io("create", &events))?;
         let mut file = BufWriter::new(file);
@@ -179,11 +183,12 @@ impl PreparedRestores {
 
     fn run(&self, contender: Contender, target: &RestoreTarget) -> Result<Outcome> {
         let (options, event) = (&self.options, target.event.to_string());
+        let (restore, straight) = (["restore-once"].as_slice(), ["restore-once", "--straight"]);
         let outcome = match contender {
-            Contender::Foldback => self.ours("restore-once", "folded", target.seq)?,
-            Contender::FoldbackUnfolded => self.ours("restore-once", "unfolded", target.seq)?,
-            Contender::Straight => self.ours("straight-once", "folded", target.seq)?,
-            Contender::StraightUnfolded => self.ours("straight-once", "unfolded", target.seq)?,
+            Contender::Foldback => self.ours(restore, "folded", target.seq)?,
+            Contender::FoldbackUnfolded => self.ours(restore, "unfolded", target.seq)?,
+            Contender::Straight => self.ours(&straight, "folded", target.seq)?,
+            Contender::StraightUnfolded => self.ours(&straight, "unfolded", target.seq)?,
             Contender::DuckdbLate => duckdb(options, &["late", &event])?,
             Contender::DuckdbArgMax => duckdb(options, &["arg_max", &event])?,
             Contender::Postgres => postgres(options, &["restore", &event])?,
@@ -207,10 +212,12 @@ impl PreparedRestores {
         }
     }
 
-    fn ours(&self, work: &str, database: &str, seq: Seq) -> Result<String> {
+    fn ours(&self, work: &[&str], database: &str, seq: Seq) -> Result<String> {
         let program = std::env::current_exe().map_err(Error::io("find", Path::new("itself")))?;
         let directory = self.options.directory.join(database);
-        answer(Command::new(program).arg(work).arg(directory).arg(seq.0.to_string()))
+        let mut command = Command::new(program);
+        command.args(work).arg(directory).arg(seq.0.to_string());
+        answer(command.args(self.options.bucket.below(database).arguments()))
     }
 }
 
@@ -225,8 +232,8 @@ struct Writing {
 }
 
 impl Writing {
-    fn begin(directory: &Path, folds: bool) -> Result<Self> {
-        let database = Database::open(config(directory, folds))?;
+    fn begin(directory: &Path, bucket: &BucketChoice, folds: bool) -> Result<Self> {
+        let database = Database::open(config(directory, bucket, folds))?;
         database.create_table(TABLE)?;
         let before = database.protect(TABLE, Retention::Forever)?.seq;
         Ok(Self { database, under_way: Default::default(), folds, before, batches: 0 })
@@ -265,13 +272,15 @@ impl Writing {
 }
 
 /// How a database of the suite is opened.
-fn config(directory: &Path, folds: bool) -> Config {
-    Config { durability: Durability::Buffered, compactor: folds, ..Config::new(directory) }
+fn config(directory: &Path, bucket: &BucketChoice, folds: bool) -> Config {
+    let mut config = Config::new(directory);
+    bucket.choose_in(&mut config);
+    Config { durability: Durability::Buffered, compactor: folds, ..config }
 }
 
 /// The same, by whoever measures it: the upkeep that is due is not what is measured.
-fn reading_config(directory: &Path) -> Config {
-    Config { create_if_missing: false, ..config(directory, false) }
+fn reading_config(directory: &Path, bucket: &BucketChoice) -> Config {
+    Config { create_if_missing: false, ..config(directory, bucket, false) }
 }
 
 /// Decodes once, in this process, what a restore would read: see [`crate::decode_straight`].
@@ -279,8 +288,8 @@ fn reading_config(directory: &Path) -> Config {
 /// # Errors
 ///
 /// What the engine fails with.
-pub fn straight_once(directory: &Path, seq: Seq) -> Result<Outcome> {
-    let config = reading_config(directory);
+pub fn straight_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result<Outcome> {
+    let config = reading_config(directory, bucket);
     let database = Database::open(config.clone())?;
     let meter = Meter::start();
     let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
@@ -294,8 +303,8 @@ pub fn straight_once(directory: &Path, seq: Seq) -> Result<Outcome> {
 /// # Errors
 ///
 /// What the engine fails with.
-pub fn restore_once(directory: &Path, seq: Seq) -> Result<Outcome> {
-    let database = Database::open(reading_config(directory))?;
+pub fn restore_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result<Outcome> {
+    let database = Database::open(reading_config(directory, bucket))?;
     let meter = Meter::start();
     let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
     database.restore(&plan, RESTORED)?;

@@ -45,8 +45,25 @@ pub struct StorageOptions {
     pub seed: u64,
 }
 
-/// What was measured, at the end.
+/// What the bucket held at one moment of the run, by what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoragePoint {
+    /// Simulated seconds since the run began.
+    pub secs: u64,
+    /// Bytes of bases: states.
+    pub base_bytes: u64,
+    /// Bytes of deltas: changes.
+    pub delta_bytes: u64,
+    /// Bytes that nothing needs any more and that were not deleted yet.
+    pub removed_bytes: u64,
+    /// Bytes of the deltas that were sealed until then.
+    pub sealed_bytes: u64,
+    /// Bytes that were uploaded until then.
+    pub uploaded_bytes: u64,
+}
+
+/// What was measured, at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageRow {
     /// Events that were written.
     pub events: u64,
@@ -60,6 +77,8 @@ pub struct StorageRow {
     pub window_bytes: u64,
     /// Bytes of all history files in the bucket, whatever for.
     pub held_bytes: u64,
+    /// What it held meanwhile.
+    pub points: Vec<StoragePoint>,
 }
 
 /// The retention of the table, in seconds: a day.
@@ -95,6 +114,7 @@ pub fn storage(options: &StorageOptions, watch: &mut dyn FnMut()) -> Result<Stor
     let events = options.keys * options.updates_per_key;
     let batches = events.div_ceil(BATCH_EVENTS).max(1);
     let step = span * 1_000_000 / i64::try_from(batches).unwrap_or(i64::MAX);
+    let mut points = Vec::new();
     for number in 1..=batches {
         let mut batch = WriteBatch::new();
         for _ in 0..BATCH_EVENTS {
@@ -106,6 +126,7 @@ pub fn storage(options: &StorageOptions, watch: &mut dyn FnMut()) -> Result<Stor
         if number.is_multiple_of(BATCHES_PER_SEAL) || number == batches {
             database.seal()?;
             database.compact()?;
+            points.push(point(&database, clock.now().0 - start.0));
             watch();
         }
     }
@@ -114,19 +135,36 @@ pub fn storage(options: &StorageOptions, watch: &mut dyn FnMut()) -> Result<Stor
         events: options.keys + batches * BATCH_EVENTS,
         sealed_bytes: status.sealed_bytes,
         uploaded_bytes: status.uploaded_bytes,
+        points,
         ..measured(&database, table, clock.now())
     };
     drop(database);
-    let bucket = match &options.bucket {
-        Some(url) => url.clone(),
-        None => format!("file://{}", config.directory.join("bucket").display()),
-    };
-    let reader = BucketReader::open(&bucket, &config.remote, config.clock)?;
-    // What is listed, what waits for its grace, and what no manifest names.
+    let held_bytes = held_bytes(&config)?;
+    Ok(StorageRow { held_bytes, ..row })
+}
+
+/// Bytes of all history files in a database's bucket: what is listed, what waits for its grace, and
+/// what no manifest names.
+pub(crate) fn held_bytes(config: &Config) -> Result<u64> {
+    let beside = || format!("file://{}", config.directory.join("bucket").display());
+    let bucket = config.bucket.clone().unwrap_or_else(beside);
+    let reader = BucketReader::open(&bucket, &config.remote, Arc::clone(&config.clock))?;
     let (look, manifest) = (reader.look()?, reader.manifest());
     let listed: u64 = manifest.files.iter().map(|file| file.bytes).sum();
     let removed: u64 = manifest.removed.iter().map(|removed| removed.bytes).sum();
-    Ok(StorageRow { held_bytes: listed + removed + look.orphan_bytes, ..row })
+    Ok(listed + removed + look.orphan_bytes)
+}
+
+fn point(database: &Database, micros: i64) -> StoragePoint {
+    let status = database.status();
+    StoragePoint {
+        secs: u64::try_from(micros / 1_000_000).unwrap_or_default(),
+        base_bytes: status.base_bytes,
+        delta_bytes: status.delta_bytes,
+        removed_bytes: status.removed_bytes + status.orphan_bytes,
+        sealed_bytes: status.sealed_bytes,
+        uploaded_bytes: status.uploaded_bytes,
+    }
 }
 
 /// What the manifest says of the state and of the window.
@@ -148,5 +186,6 @@ fn measured(database: &Database, table: foldback::TableId, now: Timestamp) -> St
             .sum(),
         window_bytes: in_window.map(|delta| delta.bytes).sum(),
         held_bytes: 0,
+        points: Vec::new(),
     }
 }

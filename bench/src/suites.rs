@@ -1,4 +1,10 @@
-//! The suites as commands: their arguments, and how each is run and shown.
+//! The suites as commands: their options, and how they are run and shown.
 
+pub(crate) mod asof;
+pub(crate) mod common;
+pub(crate) mod compact;
+pub(crate) mod growth;
 pub(crate) mod instructions;
 pub(crate) mod postgres;
+pub(crate) mod restore;
+pub(crate) mod storage;

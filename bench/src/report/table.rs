@@ -76,7 +76,8 @@ impl Report {
 
 impl Figure {
     /// The median, the least and the greatest where there are several, and the share.
-    pub(crate) fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         let scale = NumberScale::of(self.median(), scaled_unit(&self.unit));
         let mut text = scale.with_unit(self.median());
         if self.runs.len() > 1 {

@@ -103,7 +103,7 @@ fn count_all(program: &Path, paths: &[HotPath]) -> Result<InstructionCounts> {
 }
 
 fn read(file: &Path) -> Result<InstructionCounts> {
-    let refused = |reason: String| Error::Peer(format!("{}: {reason}", file.display()));
+    let refused = |reason: String| Error::Input(format!("--baseline {}: {reason}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| refused(format!("these are no counts: {error}")))
 }
@@ -111,7 +111,7 @@ fn read(file: &Path) -> Result<InstructionCounts> {
 fn write(file: &Path, counts: &InstructionCounts) -> Result<()> {
     let text = serde_json::to_string_pretty(counts).expect("names and numbers are JSON");
     let written = std::fs::write(file, text + "\n");
-    written.map_err(|error| Error::Peer(format!("{}: {error}", file.display())))
+    written.map_err(|error| Error::Input(format!("--write {}: {error}", file.display())))
 }
 
 fn table(changes: &[InstructionChange]) -> Table {
@@ -139,7 +139,8 @@ fn verdict(changes: &[InstructionChange], percent_max: f64, other: &Path) -> Res
     }
     match over.is_empty() {
         true => {
-            Ok(println!("instructions: {compared} hot paths within {percent_max} % of {other}"))
+            println!("instructions: {compared} hot paths within {percent_max} % of {other}");
+            Ok(())
         }
         false => Err(Error::Slower(format!(
             "{} takes over {percent_max} % more instructions than in {other}",

@@ -14,12 +14,12 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 pub(crate) struct PostgresArgs {
     /// The directory of PostgreSQL's programs; PostgreSQL is left out if they are not there.
     /// Without it, the newest one that Debian has installed.
-    #[arg(long = "postgres", value_name = "DIRECTORY")]
-    programs: Option<PathBuf>,
+    #[arg(long, value_name = "DIRECTORY")]
+    postgres: Option<PathBuf>,
     /// Times that PostgreSQL is measured at each target, which takes several seconds each; 0 leaves
     /// it out.
-    #[arg(long = "postgres-runs", value_name = "RUNS", default_value_t = 1)]
-    runs: u64,
+    #[arg(long, value_name = "RUNS", default_value_t = 1)]
+    postgres_runs: u64,
 }
 
 impl PostgresArgs {
@@ -29,12 +29,12 @@ impl PostgresArgs {
             eprintln!("PostgreSQL is left out: {why}");
             None
         };
-        if quick || self.runs == 0 {
+        if quick || self.postgres_runs == 0 {
             return left_out(
                 "loading its history takes too long for --quick, or no run is asked for",
             );
         }
-        let Some(programs) = self.programs.clone().or_else(newest_of_debian) else {
+        let Some(programs) = self.postgres.clone().or_else(newest_of_debian) else {
             return left_out(&format!("there is none in {DEBIAN}; --postgres says where it is"));
         };
         let needed = ["initdb", "pg_basebackup", "postgres", "psql"];
@@ -44,8 +44,15 @@ impl PostgresArgs {
         if Command::new(python).arg("--version").output().is_err() {
             return left_out(&format!("{} cannot be run, which drives it", python.display()));
         }
-        Some(PostgresPeer { programs, python: python.to_owned(), runs: self.runs })
+        Some(PostgresPeer { programs, python: python.to_owned(), runs: self.postgres_runs })
     }
+}
+
+/// Which release it is, if it tells.
+pub(crate) fn postgres_version(peer: &PostgresPeer) -> Option<String> {
+    let output = Command::new(peer.programs.join("postgres")).arg("--version").output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(said.strip_prefix("postgres (PostgreSQL) ").unwrap_or(&said).to_owned())
 }
 
 fn newest_of_debian() -> Option<PathBuf> {

@@ -51,8 +51,6 @@ fn a_build_is_compared_with_itself_and_with_counts() {
     assert!(output.status.success(), "{}", text(&output));
     let written = std::fs::read_to_string(&counts).expect("counts were written");
     assert!(written.contains("frame-encode"), "{written}");
-    let output = compare("--baseline", &counts);
-    assert!(output.status.success(), "{}", text(&output));
     std::fs::write(&counts, "{\"frame-encode\": 1000}").expect("a file");
     let output = compare("--baseline", &counts);
     assert!(!output.status.success(), "{}", text(&output));

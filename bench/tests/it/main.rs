@@ -1,4 +1,7 @@
-//! What a long run may cost: to keep, by default settings, and to restore from.
+//! What a long run may cost: to keep, by default settings, and to restore from; and the suites as
+//! commands.
+
+mod suites;
 
 mod instructions;
 
@@ -65,19 +68,4 @@ fn a_restore_reads_what_it_returns_however_long_the_history() {
         (rows.iter().map(|row| row.bytes_read), rows.iter().map(|row| row.bytes_read));
     let (least, most) = (least.min().expect("three rows"), most.max().expect("three rows"));
     assert!(most * 4 <= least * 5, "{rows:?}");
-}
-
-/// The suite is its own oracle: it fails if any contender brings back another state.
-#[test]
-fn restores_of_w1_are_measured_and_right() {
-    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_foldback-bench"));
-    program.args(["restore", "--events", "20000", "--keys", "2000", "--runs", "1", "--json"]);
-    program.args(["--python", "no-such-python"]);
-    let output = program.output().expect("the program can be started");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("DuckDB is left out"), "{said}");
-    let text = String::from_utf8(output.stdout).expect("it is text");
-    let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.last(), Some(&"restore w1: results correct"), "{text}");
-    assert_eq!(lines.len(), 2 * 2 + 1, "two contenders at two targets: {text}");
 }

@@ -2,7 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use foldback_bench::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+use foldback_bench::{
+    BucketChoice, CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy,
+};
 use serde::Deserialize;
 
 use crate::arguments::CompactArgs;
@@ -24,12 +26,14 @@ struct Answer {
 /// Measures in a temporary directory; or, in the other process, only compacts.
 pub(super) fn show(arguments: &CompactArgs, screen: &mut Screen) -> Result<()> {
     if let Some(bucket) = &arguments.only {
-        return screen.record(&cells_of(&compact_bucket(bucket)?));
+        let bucket = BucketChoice { url: Some(bucket.clone()), ..BucketChoice::default() };
+        return screen.record(&cells_of(&compact_bucket(&bucket)?));
     }
     let directory = tempfile::Builder::new().prefix("foldback-bench-").tempdir();
     let directory = directory.map_err(Error::io("create", "a temporary directory"))?;
     let made = make_untidy(&UntidyOptions {
         directory: directory.path().to_path_buf(),
+        bucket: BucketChoice::default(),
         keys: arguments.keys,
         value_bytes: arguments.value_bytes,
         history_bytes: arguments.history_bytes,
