@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use foldback::Config;
+use serde::{Deserialize, Serialize};
 
 /// A bucket, and how its store is reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketChoice {
     /// Its URL; `None` is a directory beside the data.
     pub url: Option<String>,

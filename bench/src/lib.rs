@@ -5,15 +5,21 @@
 
 mod asof;
 mod bucket;
+mod commit;
 mod compact;
+mod engines;
 mod fingerprint;
 mod growth;
 pub mod hot_paths;
+mod inserts;
 mod instructions;
+mod latencies;
 mod limits;
 mod machine;
 mod operation;
+mod own_process;
 mod random;
+mod read;
 mod report;
 mod restore;
 mod storage;
@@ -29,12 +35,20 @@ mod zipfian;
 
 pub use asof::{AsofOptions, AsofRow, ReadCost, asof};
 pub use bucket::BucketChoice;
+pub use commit::{
+    CommitOutcome, CommitRow, CommitRun, Until, commit_once, measure_commits, tell_commits,
+};
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+pub use engines::{
+    CACHE_BYTES, Committing, Engine, EngineKind, EngineSettings, MEMTABLE_BYTES, RowChange,
+};
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
+pub use inserts::{INSERT_KEY_BYTES, Inserts};
 pub use instructions::{
     InstructionChange, InstructionCounts, count_instructions, instruction_changes, valgrind,
 };
+pub use latencies::{Latencies, LatencyFigures};
 pub use limits::{
     LIMIT_COMPRESS, LIMIT_COPY, LIMIT_DECOMPRESS, LIMIT_READ, LIMIT_READ_CACHED, LIMIT_WRITE,
     LimitOptions, SyncGroup, limits,
@@ -42,6 +56,9 @@ pub use limits::{
 pub use machine::Machine;
 pub use operation::Operation;
 pub use random::Random;
+pub use read::{
+    ReadOutcome, ReadRow, ReadRun, ReadWorkload, load_once, measure_reads, read_once, tell_reads,
+};
 pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 pub use restore::{
     Contender, Outcome, PostgresPeer, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget,

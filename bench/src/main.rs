@@ -17,6 +17,19 @@ struct Arguments {
 /// What to measure.
 #[derive(Debug, Subcommand)]
 enum Suite {
+    /// Commits of 1 to 64 writers at once, durable or buffered.
+    Commit(suites::commit::CommitArgs),
+    /// One run of the commit suite.
+    #[command(hide = true)]
+    CommitOnce(suites::commit::CommitOnceArgs),
+    /// Reads of the present, and YCSB's mixes, warm and cold, over a loaded table.
+    Read(suites::read::ReadArgs),
+    /// The loading of a table for the read suite.
+    #[command(hide = true)]
+    ReadLoad(suites::read::ReadOnceArgs),
+    /// One run of the read suite.
+    #[command(hide = true)]
+    ReadOnce(suites::read::ReadOnceArgs),
     /// Restores of W1 at the middle and near the end of its history.
     Restore(suites::restore::RestoreArgs),
     /// One restore of a database that the suite has made: what a measurement runs.
@@ -42,6 +55,11 @@ enum Suite {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().suite {
+        Suite::Commit(arguments) => suites::commit::run(&arguments),
+        Suite::CommitOnce(arguments) => suites::commit::run_once(&arguments),
+        Suite::Read(arguments) => suites::read::run(&arguments),
+        Suite::ReadLoad(arguments) => suites::read::run_load(&arguments),
+        Suite::ReadOnce(arguments) => suites::read::run_once(&arguments),
         Suite::Restore(arguments) => suites::restore::run(&arguments),
         Suite::RestoreOnce(arguments) => suites::restore::run_once(&arguments),
         Suite::Growth(arguments) => suites::growth::run(&arguments),

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Random, Result, Zipfian};
 
 /// How skewed the sizes are of which small ones come most.
 const SIZE_SKEW: f64 = 0.99;
 
 /// How many bytes something has, or how many rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sizes {
     /// All as many.
     Fixed(u64),

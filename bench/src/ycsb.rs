@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::values::SizeDraw;
 use crate::{Error, Operation, Random, Result, Sizes, Values, Zipfian};
 
@@ -13,7 +15,7 @@ pub const YCSB_KEY_BYTES_MIN: u64 = 16;
 pub const YCSB_SKEW: f64 = 0.99;
 
 /// What share of operations does what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum YcsbMix {
     /// Half reads, half updates.
     A,
@@ -30,7 +32,7 @@ pub enum YcsbMix {
 }
 
 /// Which keys are met how often.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum YcsbKeys {
     /// All as often, inserted ones too.
     Uniform,
@@ -41,7 +43,7 @@ pub enum YcsbKeys {
 }
 
 /// A workload.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct YcsbOptions {
     /// What share of operations does what.
     pub mix: YcsbMix,

@@ -115,6 +115,28 @@ impl OutputArgs {
         limits(&LimitOptions { groups, file_bytes, ..options })
     }
 
+    /// Adds one more run of what the machine can do, unless that is left out: for suites whose
+    /// contenders take turns with it.
+    pub(crate) fn add_limits(
+        &self,
+        report: &mut Report,
+        place: &Place,
+        groups: &[SyncGroup],
+    ) -> Result<()> {
+        if self.no_limits {
+            return Ok(());
+        }
+        let options = LimitOptions { runs: 1, ..LimitOptions::new(place.directory.path()) };
+        let (groups, file_bytes) = (groups.to_vec(), self.limit_bytes);
+        for figure in limits(&LimitOptions { groups, file_bytes, ..options })? {
+            match report.limits.iter_mut().find(|known| known.name == figure.name) {
+                Some(known) => known.runs.extend(figure.runs),
+                None => report.limits.push(figure),
+            }
+        }
+        Ok(())
+    }
+
     /// Prints the report, its last verdict last, and writes the page.
     pub(crate) fn show(&self, report: &Report) -> Result<()> {
         match self.json {

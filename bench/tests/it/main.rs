@@ -1,6 +1,7 @@
 //! What a long run may cost: to keep, by default settings, and to restore from; and the suites as
 //! commands.
 
+mod engines;
 mod suites;
 
 mod instructions;

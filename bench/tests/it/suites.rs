@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use foldback_bench::{Report, W1Keeping};
 
 /// Starts the harness.
-fn start(arguments: &[&str]) -> Output {
+pub(crate) fn start(arguments: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_foldback-bench"));
     program.args(arguments).output().expect("the program can be started")
 }
@@ -21,7 +21,7 @@ fn run(arguments: &[&str]) -> String {
 }
 
 /// The report of a suite without the machine's limits.
-fn report(arguments: &[&str]) -> Report {
+pub(crate) fn report(arguments: &[&str]) -> Report {
     let text = run(&[arguments, &["--json", "--no-limits"]].concat());
     let report: Report = serde_json::from_str(&text).expect("it is one report");
     assert!(report.settings.contains_key("seed") && report.limits.is_empty(), "{text}");

@@ -19,7 +19,7 @@ const CRATES: [(&str, &str); 5] = [
 const ONLY_IN: [(&str, &[&str]); 4] = [
     ("object_store", &["log-tier"]),
     ("parquet", &["log-tier"]),
-    ("lsm-tree", &["engine"]),
+    ("lsm-tree", &["bench", "engine"]),
     ("clap", &["bench", "cli"]),
 ];
 const SECTIONS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];

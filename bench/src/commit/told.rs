@@ -1,0 +1,121 @@
+//! What the commit suite's runs come to: rows, curves and verdicts of its report.
+
+use super::{CommitOutcome, CommitRow};
+use crate::{Axis, EngineKind, Figure, Plot, Report, Row, as_f64};
+
+/// Events a second until the last was answered.
+const RATE: &str = "events/s";
+/// Events a second until the engine had settled.
+const SETTLED: &str = "settled events/s";
+/// CPU of an event.
+const CPU: &str = "cpu/event";
+/// The latency that 99 of 100 batches kept.
+const P99: &str = "p99";
+
+/// Adds what was measured to a report.
+pub fn tell_commits(report: &mut Report, rows: &[CommitRow]) {
+    let told: Vec<_> = rows.iter().map(|row| told(row, limit(report, row))).collect();
+    report.rows.extend(told);
+    report.plots.extend(plots(rows));
+    let mut verdicts: Vec<_> = rows
+        .iter()
+        .filter(|row| row.run.engine == EngineKind::Foldback)
+        .map(|row| beside_peers(report, rows, row))
+        .collect();
+    verdicts.extend(beside_sealing(report, rows));
+    report.verdicts.extend(verdicts);
+}
+
+/// Events a second if the machine did nothing but sync all writers' batches together.
+fn limit(report: &Report, row: &CommitRow) -> Option<f64> {
+    let group = row.run.sync_group();
+    let syncs = report.limit(&group.preallocated()).filter(|_| row.run.settings.durable)?;
+    Some(syncs * as_f64(group.events))
+}
+
+fn told(row: &CommitRow, limit: Option<f64>) -> Row {
+    let of = |name: &str, unit: &str, pick: &dyn Fn(&CommitOutcome) -> f64| {
+        Figure::new(name, unit, row.outcomes.iter().map(pick).collect())
+    };
+    let per_sec = |events: u64, micros: u64| as_f64(events) * 1e6 / as_f64(micros.max(1));
+    let rate = of(RATE, "", &|it| per_sec(it.events, it.wall_micros));
+    let rate = limit.map_or(rate.clone(), |limit| rate.of_greatest(limit));
+    let settled = of(SETTLED, "", &|it| per_sec(it.events, it.settled_micros));
+    let cpu = of(CPU, "µs", &|it| as_f64(it.cpu_micros) / as_f64(it.events.max(1)));
+    let told = Row::new(row.run.engine.name(), row.run.case()).figure(rate);
+    let told = if row.run.settings.durable { told } else { told.figure(settled) };
+    told.figure(cpu)
+        .figure(of("p50", "ms", &|it| millis(it.latency.p50)))
+        .figure(of(P99, "ms", &|it| millis(it.latency.p99)))
+        .figure(of("p99.9", "ms", &|it| millis(it.latency.p999)))
+        .figure(of("max", "ms", &|it| millis(it.latency.max)))
+        .figure(of("peak", "bytes", &|it| as_f64(it.peak_kib * 1024)))
+}
+
+/// A plot for each size of batches: each engine's points are its numbers of writers.
+fn plots(rows: &[CommitRow]) -> Vec<Plot> {
+    let mut sizes: Vec<_> = rows.iter().map(|row| row.run.batch_events).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let plot = |size| {
+        let title = format!("Commits of {size} events: throughput against latency");
+        let (x, y) = (Axis::log("events/s"), Axis::log("p99 of a batch, ms"));
+        let plot = Plot::new(title, x, y);
+        EngineKind::ALL.into_iter().fold(plot, |plot, engine| {
+            let is_on = |row: &&CommitRow| row.run.engine == engine && row.run.batch_events == size;
+            let points: Vec<_> = rows.iter().filter(is_on).map(point).collect();
+            if points.is_empty() { plot } else { plot.line(engine.name(), points) }
+        })
+    };
+    sizes.into_iter().map(plot).collect()
+}
+
+fn point(row: &CommitRow) -> (f64, f64) {
+    let told = told(row, None);
+    let median = |name| told.figure_of(name).map_or(0.0, Figure::median);
+    (median(RATE), median(P99))
+}
+
+/// Foldback beside each peer in the same case: rates above 1 and CPU below 1 are better.
+fn beside_peers(report: &Report, rows: &[CommitRow], ours: &CommitRow) -> String {
+    let case = ours.run.case();
+    let (how, rate) = match ours.run.settings.durable {
+        true => ("durable", RATE),
+        false => ("buffered", SETTLED),
+    };
+    let peers = rows.iter().filter(|row| row.run.case() == case && !row.run.engine.is_ours());
+    let peers: Vec<_> = peers.map(|row| row.run.engine.name()).collect();
+    let ratios = |name| {
+        let ratio = |peer: &&str| {
+            let ours = report.median_of(ours.run.engine.name(), &case, name)?;
+            let theirs = report.median_of(peer, &case, name)?;
+            (theirs > 0.0).then(|| format!("{:.2} of {peer}", ours / theirs))
+        };
+        peers.iter().filter_map(ratio).collect::<Vec<_>>().join(", ")
+    };
+    let mut parts = Vec::new();
+    if !peers.is_empty() {
+        parts.extend([format!("{} {rate}", ratios(rate)), format!("{} cpu", ratios(CPU))]);
+    }
+    if let Some(limit) = limit(report, ours) {
+        let reached = report.median_of(ours.run.engine.name(), &case, RATE).unwrap_or(0.0);
+        parts.push(format!("{:.2} of the machine's fdatasync limit", reached / limit));
+    }
+    parts.push("results correct".to_owned());
+    format!("commit {how} {case}: {}", parts.join("; "))
+}
+
+/// What sealing all the time does to the latency of commits.
+fn beside_sealing(report: &Report, rows: &[CommitRow]) -> Option<String> {
+    let sealing = rows.iter().find(|row| row.run.engine == EngineKind::FoldbackSealing)?;
+    let case = sealing.run.case();
+    let p99 = |engine: EngineKind| report.median_of(engine.name(), &case, P99);
+    let (with, without) =
+        (p99(EngineKind::FoldbackSealing)?, p99(EngineKind::FoldbackUnprotected)?);
+    let ratio = if without > 0.0 { with / without } else { 0.0 };
+    Some(format!("commit {case} with sealing all the time: p99 {ratio:.2} of that without"))
+}
+
+fn millis(nanos: u64) -> f64 {
+    as_f64(nanos) / 1e6
+}
