@@ -60,6 +60,8 @@ pub use read::{
     ReadOutcome, ReadRow, ReadRun, ReadWorkload, load_once, measure_reads, read_once, tell_reads,
 };
 pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
+#[cfg(feature = "peers")]
+pub use restore::surrealkv_once;
 pub use restore::{
     Contender, Outcome, PostgresPeer, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget,
     restore_once, straight_once,

@@ -19,10 +19,14 @@ use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage, decode_strai
 
 mod contender;
 mod peers;
+#[cfg(feature = "peers")]
+mod surrealkv;
 
 pub use contender::Contender;
 pub use peers::PostgresPeer;
 use peers::{answer, duckdb, postgres};
+#[cfg(feature = "peers")]
+pub use surrealkv::surrealkv_once;
 
 /// The table.
 const TABLE: &str = "w1";
@@ -177,6 +181,7 @@ impl PreparedRestores {
         match contender {
             Contender::Postgres => postgres.as_ref().map_or(0, |peer| peer.runs),
             _ if contender.is_duckdb() && duckdb_python.is_none() => 0,
+            Contender::Surrealkv if !cfg!(feature = "peers") => 0,
             _ => *runs,
         }
     }
@@ -191,6 +196,9 @@ impl PreparedRestores {
             Contender::StraightUnfolded => self.ours(&straight, "unfolded", target.seq)?,
             Contender::DuckdbLate => duckdb(options, &["late", &event])?,
             Contender::DuckdbArgMax => duckdb(options, &["arg_max", &event])?,
+            Contender::Surrealkv => {
+                self.ours(&["restore-once", "--surrealkv"], "surrealkv", Seq(target.event))?
+            }
             Contender::Postgres => postgres(options, &["restore", &event])?,
         };
         let outcome: Outcome = serde_json::from_str(&outcome)

@@ -15,19 +15,23 @@ pub enum Contender {
     DuckdbLate,
     /// DuckDB: `arg_max` over all events.
     DuckdbArgMax,
+    /// surrealkv: a scan over all versions, into a new tree. Only a build with the feature `peers`
+    /// has it.
+    Surrealkv,
     /// PostgreSQL: a base backup of the beginning, and its log replayed from there.
     Postgres,
 }
 
 impl Contender {
     /// Everybody, in the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Foldback,
         Self::FoldbackUnfolded,
         Self::Straight,
         Self::StraightUnfolded,
         Self::DuckdbLate,
         Self::DuckdbArgMax,
+        Self::Surrealkv,
         Self::Postgres,
     ];
 
@@ -41,6 +45,7 @@ impl Contender {
             Self::StraightUnfolded => "limit: straight decode, never folded",
             Self::DuckdbLate => "duckdb, late materialisation",
             Self::DuckdbArgMax => "duckdb, arg_max",
+            Self::Surrealkv => "surrealkv, history scan",
             Self::Postgres => "postgresql, base and log",
         }
     }

@@ -1,4 +1,4 @@
-//! The peers of the restore suite that scripts drive: DuckDB and PostgreSQL.
+//! The peers of the restore suite, above all those that scripts drive: DuckDB and PostgreSQL.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,6 +32,8 @@ pub(super) fn prepare(
     if options.duckdb_python.is_some() {
         duckdb(options, &["prepare", &events])?;
     }
+    #[cfg(feature = "peers")]
+    super::surrealkv::prepare(options)?;
     if options.postgres.is_some() {
         let targets: Vec<_> = targets.iter().map(|target| target.event.to_string()).collect();
         let targets = targets.iter().map(String::as_str);

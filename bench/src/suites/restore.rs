@@ -47,6 +47,10 @@ pub(crate) struct RestoreOnceArgs {
     /// Decode what it would read, and no more.
     #[arg(long)]
     straight: bool,
+    /// Have surrealkv restore from its own tree; the commit is the number of an event.
+    #[cfg(feature = "peers")]
+    #[arg(long)]
+    surrealkv: bool,
     #[command(flatten)]
     bucket: BucketArgs,
 }
@@ -54,6 +58,12 @@ pub(crate) struct RestoreOnceArgs {
 /// What a measurement runs.
 pub(crate) fn run_once(arguments: &RestoreOnceArgs) -> Result<()> {
     let bucket = arguments.bucket.choice();
+    #[cfg(feature = "peers")]
+    if arguments.surrealkv {
+        let outcome = foldback_bench::surrealkv_once(&arguments.directory, arguments.seq)?;
+        println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
+        return Ok(());
+    }
     let once = if arguments.straight { straight_once } else { restore_once };
     let outcome = once(&arguments.directory, &bucket, foldback::Seq(arguments.seq))?;
     println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
