@@ -52,6 +52,8 @@ def restore(connection, query, event):
 
 
 connection = duckdb.connect()
+# It draws its progress, after two seconds, where the result is printed.
+connection.execute("SET enable_progress_bar = false")
 if sys.argv[1] == "prepare":
     prepare(connection, sys.argv[2])
 else:

@@ -61,13 +61,17 @@ pub struct GrowthRow {
     pub bytes_read_max: u64,
     /// Requests that a restore made: the mean.
     pub requests: u64,
+    /// Requests that a restore made at each moment.
+    pub requests_each: Vec<u64>,
+    /// Bytes that a restore read at each moment.
+    pub bytes_read_each: Vec<u64>,
     /// How long a restore took: the median, in microseconds.
     pub micros: u64,
     /// How long each restore took, in microseconds.
     pub restore_micros: Vec<u64>,
     /// How long each read of one key took, as of an eighth of the state's worth of updates ago, in
-    /// microseconds, the shortest first. At each moment they begin with nothing in memory.
-    pub view_read_micros: Vec<u64>,
+    /// nanoseconds, moment by moment. At each they begin with nothing in memory.
+    pub view_read_nanos: Vec<Vec<u64>>,
     /// Requests that all of these reads made.
     pub view_requests: u64,
     /// Bytes of the newest base at the end.
@@ -81,17 +85,28 @@ pub struct GrowthRow {
 }
 
 impl GrowthRow {
-    /// What so many in a hundred reads of the past did not take longer than, in microseconds.
+    /// How long a read of the past takes, in nanoseconds: the mean of each moment.
     #[must_use]
-    pub fn view_micros(&self, percent: usize) -> u64 {
-        let at = (self.view_read_micros.len() * percent).div_ceil(100).saturating_sub(1);
-        self.view_read_micros.get(at).copied().unwrap_or_default()
+    pub fn view_nanos_means(&self) -> Vec<f64> {
+        let means = self.view_read_nanos.iter().filter(|nanos| !nanos.is_empty()).map(|nanos| {
+            as_f64(nanos.iter().sum()) / as_f64(u64::try_from(nanos.len()).unwrap_or(u64::MAX))
+        });
+        means.collect()
+    }
+
+    /// What 99 in a hundred reads of the past did not take longer than, in nanoseconds.
+    #[must_use]
+    pub fn view_nanos_p99(&self) -> u64 {
+        let mut nanos = self.view_read_nanos.concat();
+        nanos.sort_unstable();
+        let at = (nanos.len() * 99).div_ceil(100).saturating_sub(1);
+        nanos.get(at).copied().unwrap_or_default()
     }
 
     /// Requests of one read of the past: the mean.
     #[must_use]
     pub fn requests_a_read(&self) -> f64 {
-        let reads = u64::try_from(self.view_read_micros.len()).unwrap_or(u64::MAX);
+        let reads = u64::try_from(self.view_read_nanos.concat().len()).unwrap_or(u64::MAX);
         as_f64(self.view_requests) / as_f64(reads.max(1))
     }
 }
@@ -134,9 +149,6 @@ fn row(updates_per_key: u64, writing: &Writing, samples: &[Sample]) -> GrowthRow
     let mean = |of: fn(&Sample) -> u64| samples.iter().map(of).sum::<u64>() / MOMENTS;
     let mut micros: Vec<_> = samples.iter().flat_map(|sample| sample.micros.clone()).collect();
     micros.sort_unstable();
-    let reads = samples.iter().flat_map(|sample| sample.past.micros.clone());
-    let mut view_read_micros: Vec<_> = reads.collect();
-    view_read_micros.sort_unstable();
     let last = samples.last().expect("there is more than one moment");
     GrowthRow {
         updates_per_key,
@@ -144,9 +156,11 @@ fn row(updates_per_key: u64, writing: &Writing, samples: &[Sample]) -> GrowthRow
         bytes_read: mean(|sample| sample.bytes_read),
         bytes_read_max: samples.iter().map(|sample| sample.bytes_read).max().unwrap_or_default(),
         requests: mean(|sample| sample.requests),
+        requests_each: samples.iter().map(|sample| sample.requests).collect(),
+        bytes_read_each: samples.iter().map(|sample| sample.bytes_read).collect(),
         micros: micros[micros.len() / 2],
         restore_micros: micros,
-        view_read_micros,
+        view_read_nanos: samples.iter().map(|sample| sample.past.nanos.clone()).collect(),
         view_requests: samples.iter().map(|sample| sample.past.requests).sum(),
         base_bytes: last.base_bytes,
         sealed_bytes: writing.sealed_bytes,
@@ -168,7 +182,7 @@ struct Sample {
 /// What reads of the past cost at one moment.
 #[derive(Default)]
 struct PastReads {
-    micros: Vec<u64>,
+    nanos: Vec<u64>,
     requests: u64,
 }
 
@@ -199,7 +213,7 @@ impl Past {
         for (key, value) in &self.held {
             let began = foldback::steady_now();
             let found = view.get(key)?;
-            reads.micros.push(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+            reads.nanos.push(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
             if found.as_deref() != Some(value) {
                 let key = key.escape_ascii();
                 return Err(Error::Wrong(format!("commit {} differs at {key}", self.seq.0)));

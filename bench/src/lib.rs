@@ -7,6 +7,7 @@ mod asof;
 mod bucket;
 mod commit;
 mod compact;
+mod decode;
 mod engines;
 mod fingerprint;
 mod growth;
@@ -23,7 +24,6 @@ mod read;
 mod report;
 mod restore;
 mod storage;
-mod straight;
 mod trace;
 mod usage;
 mod values;
@@ -39,6 +39,7 @@ pub use commit::{
     CommitOutcome, CommitRow, CommitRun, Until, commit_once, measure_commits, tell_commits,
 };
 pub use compact::{CompactCost, UntidyHistory, UntidyOptions, compact_bucket, make_untidy};
+pub use decode::{DecodeCost, decode_plan};
 pub use engines::{
     CACHE_BYTES, Committing, Engine, EngineKind, EngineSettings, MEMTABLE_BYTES, RowChange,
 };
@@ -63,11 +64,10 @@ pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
 #[cfg(feature = "peers")]
 pub use restore::surrealkv_once;
 pub use restore::{
-    Contender, Outcome, PostgresPeer, PreparedRestores, RestoreOptions, RestoreRow, RestoreTarget,
-    restore_once, straight_once,
+    Contender, Outcome, PostgresPeer, PreparedRestores, RESTORE_TABLE, RestoreOptions, RestoreRow,
+    RestoreTarget, restore_once,
 };
 pub use storage::{StorageOptions, StoragePoint, StorageRow, storage};
-pub use straight::decode_straight;
 pub use trace::Trace;
 pub use usage::{Meter, Usage};
 pub use values::{Sizes, Values};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, fadvise};
 
-use crate::{Error, Figure, Result, Sizes, Values, as_f64};
+use crate::{Error, Figure, Result, Sizes, Values, W1, as_f64};
 
 /// The figure of writing a file and syncing it once.
 pub const LIMIT_WRITE: &str = "sequential write, synced";
@@ -16,7 +16,8 @@ pub const LIMIT_WRITE: &str = "sequential write, synced";
 pub const LIMIT_READ: &str = "sequential read, cold";
 /// The figure of reading a file that is in memory.
 pub const LIMIT_READ_CACHED: &str = "sequential read, cached";
-/// The figure of compressing by zstd at level 1, by one thread, in bytes before compression.
+/// The figure of compressing values of W1 by zstd at level 1, by one thread, in bytes before
+/// compression.
 pub const LIMIT_COMPRESS: &str = "zstd-1 compress";
 /// The figure of decompressing the same, in bytes after decompression.
 pub const LIMIT_DECOMPRESS: &str = "zstd-1 decompress";
@@ -34,9 +35,9 @@ const CALL_BYTES: usize = 1024 * 1024;
 /// Bytes that are compressed as one: about a block of a history file.
 const BLOCK_BYTES: usize = 128 * 1024;
 /// Bytes that are compressed, and copied, in one run.
-const MEMORY_BYTES: u64 = 32 * 1024 * 1024;
-/// Bytes of the values that are compressed, and how many times that shrinks them: those of W1.
-const VALUES: (Sizes, f64) = (Sizes::Fixed(200), 2.1);
+const MEMORY_BYTES: usize = 32 * 1024 * 1024;
+/// Keys of the W1 whose values are compressed.
+const KEYS: u64 = 10_000;
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -224,10 +225,12 @@ struct MemoryLimits {
 
 impl MemoryLimits {
     fn prepare() -> Result<Self> {
-        let (sizes, compressibility) = VALUES;
-        let values = Values::new(1, sizes, compressibility).expect("it is possible");
-        let plain: Vec<_> =
-            (0..MEMORY_BYTES / sizes.min()).flat_map(|number| values.value(number)).collect();
+        let mut w1 = W1::new(1, KEYS);
+        let mut plain = Vec::with_capacity(MEMORY_BYTES + BLOCK_BYTES);
+        while plain.len() < MEMORY_BYTES {
+            let values = w1.batch().into_iter().filter_map(|event| event.value);
+            values.for_each(|value| plain.extend_from_slice(&value));
+        }
         let compressed = plain.chunks(BLOCK_BYTES).map(|block| zstd::bulk::compress(block, 1));
         let compressed = compressed.collect::<std::io::Result<_>>().map_err(zstd_failed)?;
         Ok(Self { plain, compressed })

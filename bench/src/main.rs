@@ -35,6 +35,9 @@ enum Suite {
     /// One restore of a database that the suite has made: what a measurement runs.
     #[command(hide = true)]
     RestoreOnce(suites::restore::RestoreOnceArgs),
+    /// What a restore of it reads, decoded alone: what a measurement runs.
+    #[command(hide = true)]
+    DecodeOnce(suites::restore::RestoreOnceArgs),
     /// What restores and reads of the past cost as history grows while the state keeps its size.
     Growth(suites::growth::GrowthArgs),
     /// What it takes to compact a history that nobody has compacted, in memory above all.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Suite::ReadOnce(arguments) => suites::read::run_once(&arguments),
         Suite::Restore(arguments) => suites::restore::run(&arguments),
         Suite::RestoreOnce(arguments) => suites::restore::run_once(&arguments),
+        Suite::DecodeOnce(arguments) => suites::restore::decode_once(&arguments),
         Suite::Growth(arguments) => suites::growth::run(&arguments),
         Suite::Compact(arguments) => suites::compact::run(&arguments),
         Suite::CompactOnce(arguments) => suites::compact::run_once(&arguments),

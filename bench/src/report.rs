@@ -99,7 +99,7 @@ impl Report {
         Self {
             suite: suite.into(),
             taken: foldback::instant::show(SystemClock.now()),
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: command(),
             machine,
             settings: BTreeMap::new(),
             limits: Vec::new(),
@@ -238,6 +238,14 @@ impl Axis {
     pub fn log(label: impl Into<String>) -> Self {
         Self { label: label.into(), log: true }
     }
+}
+
+/// How this process was started, wherever the program lies.
+fn command() -> String {
+    let mut arguments = std::env::args();
+    let program = arguments.next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default().to_owned();
+    std::iter::once(name).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 /// A count as a figure's value.

@@ -15,7 +15,7 @@ use foldback::{
 use serde::{Deserialize, Serialize};
 
 use crate::w1::{W1, W1_BATCH_EVENTS};
-use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage, decode_straight};
+use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage};
 
 mod contender;
 mod peers;
@@ -28,8 +28,8 @@ use peers::{answer, duckdb, postgres};
 #[cfg(feature = "peers")]
 pub use surrealkv::surrealkv_once;
 
-/// The table.
-const TABLE: &str = "w1";
+/// The table that is restored.
+pub const RESTORE_TABLE: &str = "w1";
 /// What a restore of it is called.
 const RESTORED: &str = "restored";
 /// Batches that are under way at once while the history is written.
@@ -188,12 +188,9 @@ impl PreparedRestores {
 
     fn run(&self, contender: Contender, target: &RestoreTarget) -> Result<Outcome> {
         let (options, event) = (&self.options, target.event.to_string());
-        let (restore, straight) = (["restore-once"].as_slice(), ["restore-once", "--straight"]);
         let outcome = match contender {
-            Contender::Foldback => self.ours(restore, "folded", target.seq)?,
-            Contender::FoldbackUnfolded => self.ours(restore, "unfolded", target.seq)?,
-            Contender::Straight => self.ours(&straight, "folded", target.seq)?,
-            Contender::StraightUnfolded => self.ours(&straight, "unfolded", target.seq)?,
+            Contender::Foldback => self.ours(&["restore-once"], "folded", target.seq)?,
+            Contender::FoldbackUnfolded => self.ours(&["restore-once"], "unfolded", target.seq)?,
             Contender::DuckdbLate => duckdb(options, &["late", &event])?,
             Contender::DuckdbArgMax => duckdb(options, &["arg_max", &event])?,
             Contender::Surrealkv => {
@@ -204,12 +201,7 @@ impl PreparedRestores {
         let outcome: Outcome = serde_json::from_str(&outcome)
             .map_err(|error| Error::Wrong(format!("{}: {error}: {outcome}", contender.name())))?;
         let found = Fingerprint { rows: outcome.rows, sum: outcome.sum };
-        // A straight decode meets every live row, and superseded ones too.
-        let is_right = match contender.is_limit() {
-            true => found.rows >= target.expected.rows,
-            false => found == target.expected,
-        };
-        match is_right {
+        match found == target.expected {
             true => Ok(outcome),
             false => Err(Error::Wrong(format!(
                 "{} at {} %: {found:?} instead of {:?}",
@@ -242,14 +234,14 @@ struct Writing {
 impl Writing {
     fn begin(directory: &Path, bucket: &BucketChoice, folds: bool) -> Result<Self> {
         let database = Database::open(config(directory, bucket, folds))?;
-        database.create_table(TABLE)?;
-        let before = database.protect(TABLE, Retention::Forever)?.seq;
+        database.create_table(RESTORE_TABLE)?;
+        let before = database.protect(RESTORE_TABLE, Retention::Forever)?.seq;
         Ok(Self { database, under_way: Default::default(), folds, before, batches: 0 })
     }
 
     /// Commits a batch, and gives the seq that it gets: nobody else writes.
     fn commit(&mut self, events: &[crate::w1::W1Event]) -> Result<Seq> {
-        let table = self.database.table(TABLE)?.id();
+        let table = self.database.table(RESTORE_TABLE)?.id();
         let mut batch = WriteBatch::new();
         for event in events {
             match &event.value {
@@ -291,21 +283,6 @@ fn reading_config(directory: &Path, bucket: &BucketChoice) -> Config {
     Config { create_if_missing: false, ..config(directory, bucket, false) }
 }
 
-/// Decodes once, in this process, what a restore would read: see [`crate::decode_straight`].
-///
-/// # Errors
-///
-/// What the engine fails with.
-pub fn straight_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result<Outcome> {
-    let config = reading_config(directory, bucket);
-    let database = Database::open(config.clone())?;
-    let meter = Meter::start();
-    let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
-    let rows = decode_straight(&config, &plan)?;
-    let Usage { wall_micros, cpu_micros, peak_kib } = meter.read();
-    Ok(Outcome { wall_micros, cpu_micros, peak_kib, rows, sum: 0 })
-}
-
 /// Restores once, in this process: what each measurement of ours does.
 ///
 /// # Errors
@@ -314,7 +291,7 @@ pub fn straight_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Resul
 pub fn restore_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result<Outcome> {
     let database = Database::open(reading_config(directory, bucket))?;
     let meter = Meter::start();
-    let plan = database.plan(TABLE, Target::Seq(seq), &Selection::all())?;
+    let plan = database.plan(RESTORE_TABLE, Target::Seq(seq), &Selection::all())?;
     database.restore(&plan, RESTORED)?;
     let Usage { wall_micros, cpu_micros, peak_kib } = meter.read();
     let mut found = Fingerprint::default();

@@ -17,13 +17,43 @@ pub fn tell_commits(report: &mut Report, rows: &[CommitRow]) {
     let told: Vec<_> = rows.iter().map(|row| told(row, limit(report, row))).collect();
     report.rows.extend(told);
     report.plots.extend(plots(rows));
-    let mut verdicts: Vec<_> = rows
-        .iter()
-        .filter(|row| row.run.engine == EngineKind::Foldback)
-        .map(|row| beside_peers(report, rows, row))
-        .collect();
+    let ours: Vec<_> = rows.iter().filter(|row| row.run.engine == EngineKind::Foldback).collect();
+    let mut verdicts: Vec<_> = ours.iter().map(|row| beside_peers(report, rows, row)).collect();
     verdicts.extend(beside_sealing(report, rows));
+    verdicts.extend(in_short(report, rows, &ours));
     report.verdicts.extend(verdicts);
+}
+
+/// In how many cases no peer commits faster, or for less CPU.
+fn in_short(report: &Report, rows: &[CommitRow], ours: &[&CommitRow]) -> Option<String> {
+    let leads = |row: &&&CommitRow, name: &str, is_ahead: fn(f64, f64) -> bool| {
+        let case = row.run.case();
+        let own = report.median_of(row.run.engine.name(), &case, name);
+        let peers = peers_of(rows, row).into_iter();
+        own.is_some_and(|own| {
+            let mut theirs = peers.filter_map(|peer| report.median_of(peer, &case, name));
+            theirs.all(|theirs| is_ahead(own, theirs))
+        })
+    };
+    let durable = ours.first()?.run.settings.durable;
+    let (how, rate) = if durable { ("durable", RATE) } else { ("buffered", SETTLED) };
+    let beside: Vec<_> = ours.iter().filter(|row| !peers_of(rows, row).is_empty()).collect();
+    let faster = beside.iter().filter(|row| leads(row, rate, |own, theirs| own > theirs)).count();
+    let leaner = beside.iter().filter(|row| leads(row, CPU, |own, theirs| own < theirs)).count();
+    let all = beside.len();
+    (all > 0).then(|| {
+        format!(
+            "commit {how}: ahead of every peer in {rate} in {faster} and in cpu in {leaner} of \
+             {all} cases, results correct"
+        )
+    })
+}
+
+/// Everybody else in the same case.
+fn peers_of(rows: &[CommitRow], ours: &CommitRow) -> Vec<&'static str> {
+    let case = ours.run.case();
+    let peers = rows.iter().filter(|row| row.run.case() == case && !row.run.engine.is_ours());
+    peers.map(|row| row.run.engine.name()).collect()
 }
 
 /// Events a second if the machine did nothing but sync all writers' batches together.
@@ -83,8 +113,7 @@ fn beside_peers(report: &Report, rows: &[CommitRow], ours: &CommitRow) -> String
         true => ("durable", RATE),
         false => ("buffered", SETTLED),
     };
-    let peers = rows.iter().filter(|row| row.run.case() == case && !row.run.engine.is_ours());
-    let peers: Vec<_> = peers.map(|row| row.run.engine.name()).collect();
+    let peers = peers_of(rows, ours);
     let ratios = |name| {
         let ratio = |peer: &&str| {
             let ours = report.median_of(ours.run.engine.name(), &case, name)?;

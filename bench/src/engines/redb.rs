@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+use redb::{Database, Durability, ReadableDatabase, Table, TableDefinition};
 
 use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
@@ -34,15 +34,7 @@ impl RedbEngine {
         let write = || -> Result<(), redb::Error> {
             let mut transaction = self.database.begin_write()?;
             transaction.set_durability(self.durability)?;
-            {
-                let mut table = transaction.open_table(ROWS)?;
-                for change in changes {
-                    match change.value {
-                        Some(value) => table.insert(change.key.as_slice(), value.as_slice())?,
-                        None => table.remove(change.key.as_slice())?,
-                    };
-                }
-            }
+            apply(&mut transaction.open_table(ROWS)?, changes)?;
             Ok(transaction.commit()?)
         };
         write().map_err(|error| failed("redb")(&error))
@@ -87,4 +79,17 @@ impl Engine for RedbEngine {
         let synced = || -> Result<(), redb::Error> { Ok(self.database.begin_write()?.commit()?) };
         synced().map_err(|error| failed("redb")(&error))
     }
+}
+
+fn apply(
+    table: &mut Table<'_, &'static [u8], &'static [u8]>,
+    changes: Vec<RowChange>,
+) -> Result<(), redb::StorageError> {
+    for change in changes {
+        match change.value {
+            Some(value) => table.insert(change.key.as_slice(), value.as_slice())?,
+            None => table.remove(change.key.as_slice())?,
+        };
+    }
+    Ok(())
 }

@@ -18,8 +18,30 @@ pub fn tell_reads(report: &mut Report, rows: &[ReadRow]) {
     report.rows.extend(rows.iter().map(told));
     report.plots.push(plot(rows));
     let ours = rows.iter().filter(|row| row.run.engine == EngineKind::Foldback);
-    let verdicts: Vec<_> = ours.map(|row| beside_peers(report, rows, row)).collect();
+    let mut verdicts: Vec<_> = ours.map(|row| beside_peers(report, rows, row)).collect();
+    verdicts.extend(at_worst(report, rows));
     report.verdicts.extend(verdicts);
+}
+
+/// The case in which reads stand worst beside those of fjall, which has the same tree.
+fn at_worst(report: &Report, rows: &[ReadRow]) -> Option<String> {
+    let (ours, theirs) = (EngineKind::Foldback.name(), EngineKind::Fjall.name());
+    let worst = |kind: &str| {
+        let name = format!("{kind} p50");
+        let ratio = |row: &ReadRow| {
+            let case = row.run.case();
+            let own = report.median_of(ours, &case, &name)?;
+            let peer = report.median_of(theirs, &case, &name).filter(|peer| *peer > 0.0)?;
+            Some((own / peer, case))
+        };
+        let ratios = rows.iter().filter(|row| row.run.engine == EngineKind::Fjall);
+        let (ratio, case) =
+            ratios.filter_map(ratio).max_by(|left, right| left.0.total_cmp(&right.0))?;
+        Some(format!("{kind} {ratio:.2} ({case})"))
+    };
+    let parts: Vec<_> = ["get", "range"].into_iter().filter_map(worst).collect();
+    (!parts.is_empty())
+        .then(|| format!("read: p50 at worst {} of {theirs}, results correct", parts.join(", ")))
 }
 
 fn told(row: &ReadRow) -> Row {

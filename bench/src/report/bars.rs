@@ -23,21 +23,24 @@ const CASE_LINE: f64 = 26.0;
 const BOTTOM: f64 = 26.0;
 
 impl Report {
-    /// A quantity as bars, if several rows have it.
+    /// A quantity as bars, if it tells contenders apart: of one alone, the table says as much.
     pub(crate) fn bars(&self, name: &str, unit: &str) -> Option<String> {
         let rows: Vec<_> =
             self.rows.iter().filter_map(|row| Some((row, row.figure_of(name)?))).collect();
-        if rows.len() < 2 || rows.iter().any(|(_, figure)| figure.min() < 0.0) {
-            return None;
-        }
-        let greatest: Vec<_> = rows.iter().map(|(_, figure)| figure.max()).collect();
-        let scale = AxisScale::over(&Axis::linear(""), &greatest);
-        let mut contenders: Vec<&str> = Vec::new();
-        let mut cases: Vec<&str> = Vec::new();
+        let (mut contenders, mut cases) = (Vec::<&str>::new(), Vec::<&str>::new());
         for (row, _) in &rows {
             note(&mut contenders, &row.contender);
             note(&mut cases, &row.case);
         }
+        let differ = rows.iter().any(|(row, figure)| {
+            let mut others = rows.iter().filter(|(other, _)| other.case == row.case);
+            others.any(|(_, other)| other.median() != figure.median())
+        });
+        if contenders.len() < 2 || !differ || rows.iter().any(|(_, figure)| figure.min() < 0.0) {
+            return None;
+        }
+        let greatest: Vec<_> = rows.iter().map(|(_, figure)| figure.max()).collect();
+        let scale = AxisScale::over(&Axis::linear(""), &greatest);
         let (mut bars, mut y) = (String::new(), 6.0);
         for case in cases {
             let label = escaped(case);

@@ -27,7 +27,7 @@ impl Report {
             add(&mut page, &format!("<h2>All figures</h2>\n{}", self.rows_element()));
         }
         if !self.limits.is_empty() {
-            let rows = self.limits.iter().map(|it| vec![it.name.clone(), it.shown()]);
+            let rows = self.limits.iter().map(|it| vec![heading(&it.name, &it.unit), it.shown()]);
             let heads = ["limit".to_owned(), "median [min, max]".to_owned()];
             add(&mut page, "<h2>What the machine itself can do</h2>");
             add(&mut page, &table_element(&heads, rows, 1));
@@ -43,7 +43,7 @@ impl Report {
         add(
             &mut page,
             "<p class=\"note\">Figures are medians, with the least and the greatest run in brackets; \
-             a percentage is the share of what the machine itself allows. Contenders took \
+             a percentage in parentheses is the share of what the machine itself allows. Contenders took \
              turns.</p>",
         );
         format!(

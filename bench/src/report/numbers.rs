@@ -58,16 +58,18 @@ pub(crate) fn mark(value: f64) -> String {
     }
 }
 
-/// Whole below a thousandth of it, with at least three digits that count otherwise.
+/// Three digits that count, and whole numbers whole.
 pub(crate) fn digits(value: f64) -> String {
     let size = value.abs();
-    let decimals = match size {
-        _ if value.fract() == 0.0 || size >= 1_000.0 => 0,
-        _ if size >= 10.0 => 1,
-        _ if size >= 1.0 => 2,
-        _ if size >= 0.01 => 3,
-        _ => 6,
-    };
+    if value.fract() == 0.0 || size >= 1_000.0 {
+        return grouped(&format!("{value:.0}"));
+    }
+    let mut decimals = 1;
+    let mut least = 10.0;
+    while size < least && decimals < 9 {
+        decimals += 1;
+        least /= 10.0;
+    }
     grouped(&format!("{value:.decimals$}"))
 }
 
@@ -98,3 +100,6 @@ fn grouped(text: &str) -> String {
         fraction => format!("{shown}.{fraction}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,7 +184,9 @@ impl<'p> Drawing<'p> {
             let (from, to) = (x, x + SAMPLE);
             let class = line_class(number);
             self.add(format_args!("<path class=\"{class}\" d=\"M{from:.1} {y:.1}H{to:.1}\"/>"));
-            self.sign(number, (x + SAMPLE / 2.0, y));
+            if lines[number].points.len() <= SIGNED_POINTS_MAX {
+                self.sign(number, (x + SAMPLE / 2.0, y));
+            }
             let name = escaped(&lines[number].name);
             self.add(format_args!(
                 "<text class=\"legend\" x=\"{:.1}\" y=\"{:.1}\">{name}</text>",

@@ -8,6 +8,9 @@ use comfy_table::{CellAlignment, Table};
 use super::numbers::{NumberScale, digits};
 use super::{Figure, Report};
 
+/// How cells are to be read.
+const LEGEND: &str = "median [least run, greatest run] (share of what the machine itself allows)";
+
 impl Report {
     /// The report as text; its last line is its last verdict.
     #[must_use]
@@ -23,12 +26,12 @@ impl Report {
         if !self.limits.is_empty() {
             let mut table = new_table(["limit of the machine".to_owned(), "rate".to_owned()]);
             for figure in &self.limits {
-                table.add_row([figure.name.clone(), figure.shown()]);
+                table.add_row([heading(&figure.name, &figure.unit), figure.shown()]);
             }
             writeln!(text, "{table}").expect("a string takes any text");
         }
         if !self.rows.is_empty() {
-            writeln!(text, "{}", self.rows_table()).expect("a string takes any text");
+            writeln!(text, "{}\n{LEGEND}", self.rows_table()).expect("a string takes any text");
         }
         self.verdicts.iter().fold(text, |text, verdict| text + verdict + "\n")
     }
@@ -85,7 +88,7 @@ impl Figure {
                 .expect("a string takes any text");
         }
         if let Some(share) = self.share {
-            write!(text, " {} %", digits((share * 100.0).round()))
+            write!(text, " ({} %)", digits((share * 100.0).round()))
                 .expect("a string takes any text");
         }
         text

@@ -7,10 +7,6 @@ pub enum Contender {
     Foldback,
     /// Foldback whose history nobody folded or merged.
     FoldbackUnfolded,
-    /// No contender but the limit of the first: what it reads, decoded and no more.
-    Straight,
-    /// The same of the second.
-    StraightUnfolded,
     /// DuckDB: the greatest event number of each key first, then their values.
     DuckdbLate,
     /// DuckDB: `arg_max` over all events.
@@ -24,11 +20,9 @@ pub enum Contender {
 
 impl Contender {
     /// Everybody, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 6] = [
         Self::Foldback,
         Self::FoldbackUnfolded,
-        Self::Straight,
-        Self::StraightUnfolded,
         Self::DuckdbLate,
         Self::DuckdbArgMax,
         Self::Surrealkv,
@@ -41,8 +35,6 @@ impl Contender {
         match self {
             Self::Foldback => "foldback",
             Self::FoldbackUnfolded => "foldback, never folded",
-            Self::Straight => "limit: straight decode",
-            Self::StraightUnfolded => "limit: straight decode, never folded",
             Self::DuckdbLate => "duckdb, late materialisation",
             Self::DuckdbArgMax => "duckdb, arg_max",
             Self::Surrealkv => "surrealkv, history scan",
@@ -50,20 +42,14 @@ impl Contender {
         }
     }
 
-    /// The limit that its figures are a share of, if it has one.
+    /// Where its database lies below that of the suite, of ours.
     #[must_use]
-    pub const fn limit(self) -> Option<Self> {
+    pub const fn database(self) -> Option<&'static str> {
         match self {
-            Self::Foldback => Some(Self::Straight),
-            Self::FoldbackUnfolded => Some(Self::StraightUnfolded),
+            Self::Foldback => Some("folded"),
+            Self::FoldbackUnfolded => Some("unfolded"),
             _ => None,
         }
-    }
-
-    /// Whether it is a limit, which brings back no state.
-    #[must_use]
-    pub const fn is_limit(self) -> bool {
-        matches!(self, Self::Straight | Self::StraightUnfolded)
     }
 
     /// Whether it is DuckDB.

@@ -3,7 +3,7 @@
 use clap::Args;
 use foldback_bench::{AsofOptions, Figure, Machine, ReadCost, Report, Result, Row, as_f64, asof};
 
-use super::common::{OutputArgs, PlaceArgs, millis};
+use super::common::{OutputArgs, PlaceArgs};
 
 /// What past is read.
 #[derive(Debug, Args)]
@@ -62,9 +62,8 @@ pub(crate) fn run(arguments: &AsofArgs) -> Result<()> {
         ("absent", &measured.absent),
     ];
     report.rows = kinds.iter().map(|(kind, cost)| row(kind, cost)).collect();
-    let said = kinds.map(|(kind, cost)| {
-        format!("{kind} p50 {:.3} p99 {:.3} ms", millis(cost.p50_micros), millis(cost.p99_micros))
-    });
+    let said = kinds
+        .map(|(kind, cost)| format!("{kind} p50 {} p99 {} µs", cost.p50_micros, cost.p99_micros));
     report.verdicts.push(format!(
         "{} requests to take a view of {} of history",
         measured.view_requests,
@@ -76,9 +75,9 @@ pub(crate) fn run(arguments: &AsofArgs) -> Result<()> {
 
 fn row(kind: &str, cost: &ReadCost) -> Row {
     Row::new("foldback", kind)
-        .figure(Figure::one("p50", "ms", millis(cost.p50_micros)))
-        .figure(Figure::one("p99", "ms", millis(cost.p99_micros)))
-        .figure(Figure::one("longest", "ms", millis(cost.max_micros)))
+        .figure(Figure::one("p50", "µs", as_f64(cost.p50_micros)))
+        .figure(Figure::one("p99", "µs", as_f64(cost.p99_micros)))
+        .figure(Figure::one("longest", "µs", as_f64(cost.max_micros)))
         .figure(Figure::one("requests, median", "", as_f64(cost.requests)))
         .figure(Figure::one("requests, most", "", as_f64(cost.requests_max)))
 }

@@ -57,6 +57,13 @@ pub(crate) struct Place {
     pub(crate) bucket: BucketChoice,
 }
 
+impl Place {
+    /// Whether the bucket is a directory of this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.bucket.url.as_ref().is_none_or(|url| url.starts_with("file://"))
+    }
+}
+
 impl BucketArgs {
     /// The bucket itself.
     pub(crate) fn choice(&self) -> BucketChoice {

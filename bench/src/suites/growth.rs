@@ -76,16 +76,25 @@ fn row(row: &GrowthRow) -> Row {
     Row::new("foldback", format!("{}x", row.updates_per_key))
         .figure(Figure::one("events", "", as_f64(row.events)))
         .figure(Figure::new("restore", "ms", runs(&row.restore_micros)))
-        .figure(Figure::one("restore requests", "", as_f64(row.requests)))
-        .figure(bytes("restore reads", row.bytes_read))
-        .figure(bytes("at most", row.bytes_read_max))
-        .figure(Figure::one("view read p50", "ms", millis(row.view_micros(50))))
-        .figure(Figure::one("view read p99", "ms", millis(row.view_micros(99))))
+        .figure(Figure::new("restore requests", "", floats(&row.requests_each)))
+        .figure(Figure::new("restore reads", "bytes", floats(&row.bytes_read_each)))
+        .figure(view_read(row))
+        .figure(Figure::one("view read p99", "µs", as_f64(row.view_nanos_p99()) / 1e3))
         .figure(Figure::one("requests a read", "", row.requests_a_read()))
         .figure(bytes("state", row.base_bytes))
         .figure(bytes("history", row.history_bytes))
         .figure(bytes("sealed", row.sealed_bytes))
         .figure(bytes("uploaded", row.bytes_written))
+}
+
+fn floats(counts: &[u64]) -> Vec<f64> {
+    counts.iter().copied().map(as_f64).collect()
+}
+
+/// How long a read of the past takes: the mean of each moment is a run.
+fn view_read(row: &GrowthRow) -> Figure {
+    let micros = row.view_nanos_means().into_iter().map(|nanos| nanos / 1e3).collect();
+    Figure::new("view read", "µs", micros)
 }
 
 /// Curves over the length of history.
@@ -102,8 +111,8 @@ fn plots(rows: &[GrowthRow]) -> Vec<Plot> {
     );
     let time = time
         .line("restore, median", over(&|row| millis(row.micros)))
-        .line("view read, p99", over(&|row| millis(row.view_micros(99))))
-        .line("view read, p50", over(&|row| millis(row.view_micros(50))));
+        .line("view read, p99", over(&|row| as_f64(row.view_nanos_p99()) / 1e6))
+        .line("view read, mean", over(&|row| view_read(row).median() / 1e3));
     let bytes =
         Plot::new("Bytes by reason against the length of history.", events(), Axis::log("bytes"));
     let bytes = bytes
@@ -121,8 +130,8 @@ fn verdict(rows: &[GrowthRow]) -> String {
     let of = |of: &dyn Fn(&GrowthRow) -> f64| ratios(&rows.iter().map(of).collect::<Vec<_>>());
     let seconds = of(&|row| as_f64(row.micros));
     let bytes = of(&|row| as_f64(row.bytes_read));
-    let requests = of(&|row| as_f64(row.requests));
-    let reads = of(&|row| as_f64(row.view_micros(50)));
+    let requests = of(&|row| floats(&row.requests_each).iter().sum::<f64>());
+    let reads = of(&|row| view_read(row).median());
     let is_flat = |ratios: &[f64], apart: f64| ratios.iter().all(|ratio| *ratio <= apart);
     let restores_flat =
         [&seconds, &bytes, &requests].iter().all(|ratios| is_flat(ratios, RESTORES_APART_MAX));

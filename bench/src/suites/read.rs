@@ -31,10 +31,10 @@ pub(crate) struct ReadArgs {
     #[arg(long)]
     keys: Option<YcsbKeys>,
     /// Rows that are loaded first.
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     records: u64,
     /// Operations of a run; a tenth of it where most are ranges, and 2,000 at most of a cold table.
-    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
     operations: u64,
     /// Bytes of a key: 20, or 16-32, or zipfian:16-64.
     #[arg(long, default_value = "20")]

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use foldback_bench::{
-    Contender, Figure, Machine, Outcome, PreparedRestores, Report, RestoreOptions, RestoreRow,
-    Result, Row, as_f64, restore_once, straight_once,
+    Contender, DecodeCost, Error, Figure, Machine, Outcome, PreparedRestores, RESTORE_TABLE,
+    Report, RestoreOptions, RestoreRow, Result, Row, as_f64, decode_plan, restore_once,
 };
 
-use super::common::{BucketArgs, OutputArgs, PlaceArgs, millis};
+use super::common::{BucketArgs, OutputArgs, Place, PlaceArgs, millis};
 use super::postgres::{PostgresArgs, postgres_version};
 
 /// What is restored, and how often.
@@ -44,9 +44,6 @@ pub(crate) struct RestoreOnceArgs {
     directory: PathBuf,
     /// The commit.
     seq: u64,
-    /// Decode what it would read, and no more.
-    #[arg(long)]
-    straight: bool,
     /// Have surrealkv restore from its own tree; the commit is the number of an event.
     #[cfg(feature = "peers")]
     #[arg(long)]
@@ -64,9 +61,16 @@ pub(crate) fn run_once(arguments: &RestoreOnceArgs) -> Result<()> {
         println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
         return Ok(());
     }
-    let once = if arguments.straight { straight_once } else { restore_once };
-    let outcome = once(&arguments.directory, &bucket, foldback::Seq(arguments.seq))?;
+    let outcome = restore_once(&arguments.directory, &bucket, foldback::Seq(arguments.seq))?;
     println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
+    Ok(())
+}
+
+/// What a measurement runs, to know the least that a restore takes.
+pub(crate) fn decode_once(arguments: &RestoreOnceArgs) -> Result<()> {
+    let target = (RESTORE_TABLE, foldback::Seq(arguments.seq));
+    let cost = decode_plan(&arguments.directory, &arguments.bucket.choice(), target)?;
+    println!("{}", serde_json::to_string(&cost).expect("numbers are JSON"));
     Ok(())
 }
 
@@ -109,7 +113,10 @@ pub(crate) fn run(arguments: &RestoreArgs) -> Result<()> {
     report.limits = arguments.output.limits(&place, &[])?;
     let prepared = PreparedRestores::write(options, &mut |_| {})?;
     let rows = prepared.measure(&mut || {})?;
-    report.rows = rows.iter().map(|it| row(it, &rows)).collect();
+    report.rows = rows.iter().map(row).collect();
+    if !report.limits.is_empty() && place.is_local() {
+        add_decodes(&mut report, &rows, &place)?;
+    }
     report.verdicts.push(verdict(&report));
     arguments.output.show(&report)
 }
@@ -130,27 +137,44 @@ fn from_anywhere(program: &Path) -> PathBuf {
     }
 }
 
-/// A row of the table. What it costs is also told as a share: the straight decode of what it reads
-/// over the restore.
-fn row(row: &RestoreRow, rows: &[RestoreRow]) -> Row {
-    let limit = row
-        .contender
-        .limit()
-        .and_then(|limit| rows.iter().find(|it| (it.contender, it.target) == (limit, row.target)));
-    let cost = |name: &str, of: fn(&Outcome) -> f64| {
-        let figure =
-            |row: &RestoreRow| Figure::new(name, "ms", row.outcomes.iter().map(of).collect());
-        match limit {
-            Some(limit) => figure(row).of_least(figure(limit).median()),
-            None => figure(row),
-        }
-    };
-    let peaks = row.outcomes.iter().map(|outcome| as_f64(outcome.peak_kib) * 1024.0);
+fn row(row: &RestoreRow) -> Row {
+    let runs = |of: &dyn Fn(&Outcome) -> f64| row.outcomes.iter().map(of).collect::<Vec<_>>();
     Row::new(row.contender.name(), case(row.target.percent))
-        .figure(Figure::one("rows", "", as_f64(row.outcomes[0].rows)))
-        .figure(cost("cpu", |outcome| millis(outcome.cpu_micros)))
-        .figure(cost("wall", |outcome| millis(outcome.wall_micros)))
-        .figure(Figure::new("peak", "bytes", peaks.collect()))
+        .figure(Figure::one("rows", "", as_f64(row.target.expected.rows)))
+        .figure(Figure::new("cpu", "ms", runs(&|outcome| millis(outcome.cpu_micros))))
+        .figure(Figure::new("wall", "ms", runs(&|outcome| millis(outcome.wall_micros))))
+        .figure(Figure::new("peak", "bytes", runs(&|outcome| as_f64(outcome.peak_kib) * 1024.0)))
+}
+
+/// Adds what decoding each plan of ours takes, and how much of the CPU of its restore that is.
+fn add_decodes(report: &mut Report, rows: &[RestoreRow], place: &Place) -> Result<()> {
+    for (row, shown) in rows.iter().zip(&mut report.rows) {
+        let Some(database) = row.contender.database() else { continue };
+        let costs = row.outcomes.iter().map(|_| decode_elsewhere(place, database, row.target.seq));
+        let costs = costs.collect::<Result<Vec<_>>>()?;
+        let micros = costs.iter().map(|cost| millis(cost.cpu_micros)).collect();
+        let name = format!("decode of the plan, {}, {}", shown.contender, shown.case);
+        let limit = Figure::new(name, "ms", micros);
+        let cpu = shown.figures.iter_mut().find(|figure| figure.name == "cpu");
+        let cpu = cpu.expect("it was measured");
+        *cpu = cpu.clone().of_least(limit.median());
+        report.limits.push(limit);
+    }
+    Ok(())
+}
+
+/// Decodes in a process of its own, as each restore is made.
+fn decode_elsewhere(place: &Place, database: &str, seq: foldback::Seq) -> Result<DecodeCost> {
+    let refused = |why: String| Error::Peer(format!("the process that decodes: {why}"));
+    let program = std::env::current_exe().map_err(|error| refused(error.to_string()))?;
+    let mut command = std::process::Command::new(program);
+    command.arg("decode-once").arg(place.directory.path().join(database)).arg(seq.0.to_string());
+    let output = command.args(place.bucket.below(database).arguments()).output();
+    let output = output.map_err(|error| refused(error.to_string()))?;
+    if !output.status.success() {
+        return Err(refused(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| refused(error.to_string()))
 }
 
 fn case(percent: u64) -> String {

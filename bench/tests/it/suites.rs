@@ -41,17 +41,13 @@ const RESTORE: [&str; 9] =
 fn restores_of_w1_are_measured_and_right() {
     let report = report(&RESTORE);
     assert_eq!(report.verdicts, ["restore w1: results correct"]);
-    assert_eq!(report.rows.len(), 4 * 2, "two contenders and their limits at two targets");
+    assert_eq!(report.rows.len(), 2 * 2, "two contenders at two targets");
     for row in &report.rows {
         let cpu = row.figure_of("cpu").expect("it is measured");
         assert!(cpu.runs.len() == 2 && cpu.min() > 0.0, "{row:?}");
     }
     let rows = |contender| report.median_of(contender, "99 %", "rows");
     assert!(rows("foldback") > Some(500.0), "{report:?}");
-    assert!(rows("limit: straight decode") >= rows("foldback"), "{report:?}");
-    let ours = report.rows.iter().filter(|row| row.contender.starts_with("foldback"));
-    let shares = ours.filter_map(|row| row.figure_of("cpu")?.share);
-    assert_eq!(shares.filter(|share| (0.001..10.0).contains(share)).count(), 4, "{report:?}");
 }
 
 /// It takes seconds, and PostgreSQL.
@@ -81,6 +77,7 @@ fn a_table_and_a_page_are_put_out_and_limits_stand_beside_them() {
     let text = String::from_utf8(output.stdout).expect("it is text");
     assert_eq!(text.lines().last(), Some("restore w1: results correct"), "{text}");
     assert!(text.contains("zstd-1 decompress") && text.contains("never folded"), "{text}");
+    assert!(text.contains("decode of the plan, foldback, 99 %"), "{text}");
     let page = std::fs::read_to_string(&page).expect("it was written");
     assert!(page.contains("zstd-1 decompress") && page.contains("</svg>"), "{page}");
 }
@@ -117,8 +114,9 @@ fn growth_tells_of_restores_and_of_reads_of_the_past() {
     assert_eq!(cases, ["1x", "4x"]);
     for row in &report.rows {
         assert_eq!(row.figure_of("restore").map(|restore| restore.runs.len()), Some(8), "{row:?}");
-        let read = row.figure_of("view read p50").expect("it is measured").median();
-        assert!(read > 0.0 && row.figure_of("requests a read").is_some(), "{row:?}");
+        let read = row.figure_of("view read").expect("it is measured");
+        assert!(read.runs.len() == 8 && read.min() > 0.0, "{row:?}");
+        assert!(row.figure_of("requests a read").is_some(), "{row:?}");
     }
     assert_eq!(report.plots.len(), 2);
     let said = report.verdicts.last().expect("there is a verdict");
