@@ -11,7 +11,9 @@ mod decode;
 mod engines;
 mod fingerprint;
 mod growth;
+pub mod hot_paths;
 mod inserts;
+mod instructions;
 mod latencies;
 mod limits;
 mod machine;
@@ -44,6 +46,9 @@ pub use engines::{
 pub use fingerprint::Fingerprint;
 pub use growth::{GrowthOptions, GrowthRow, growth, growth_steps};
 pub use inserts::{INSERT_KEY_BYTES, Inserts};
+pub use instructions::{
+    InstructionChange, InstructionCounts, count_instructions, instruction_changes, valgrind,
+};
 pub use latencies::{Latencies, LatencyFigures};
 pub use limits::{
     LIMIT_COMPRESS, LIMIT_COPY, LIMIT_DECOMPRESS, LIMIT_READ, LIMIT_READ_CACHED, LIMIT_WRITE,
@@ -56,9 +61,11 @@ pub use read::{
     ReadOutcome, ReadRow, ReadRun, ReadWorkload, load_once, measure_reads, read_once, tell_reads,
 };
 pub use report::{Axis, Figure, Line, Plot, Report, Row, as_f64};
+#[cfg(feature = "peers")]
+pub use restore::surrealkv_once;
 pub use restore::{
-    Contender, Outcome, PreparedRestores, RESTORE_TABLE, RestoreOptions, RestoreRow, RestoreTarget,
-    restore_once,
+    Contender, Outcome, PostgresPeer, PreparedRestores, RESTORE_TABLE, RestoreOptions, RestoreRow,
+    RestoreTarget, restore_once,
 };
 pub use storage::{StorageOptions, StoragePoint, StorageRow, storage};
 pub use trace::Trace;
@@ -89,6 +96,9 @@ pub enum Error {
     /// A peer, or a process of ours, could not be run.
     #[error("a contender failed: {0}")]
     Peer(String),
+    /// A build takes more than it may.
+    #[error("{0}")]
+    Slower(String),
     /// A file of the harness failed.
     #[error("could not {action} {path}: {source}")]
     File {
@@ -99,6 +109,12 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+impl From<foldback::log_tier::Error> for Error {
+    fn from(error: foldback::log_tier::Error) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 impl Error {

@@ -49,6 +49,11 @@ enum Suite {
     Asof(suites::asof::AsofArgs),
     /// What a history costs to keep: W1 beside plain Parquet, and a long run of updates.
     Storage(suites::storage::StorageArgs),
+    /// Instructions that the hot paths take, counted by callgrind where valgrind is installed.
+    Instructions(suites::instructions::InstructionsArgs),
+    /// One hot path, once: what callgrind counts.
+    #[command(hide = true)]
+    HotPath(suites::instructions::HotPathArgs),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +71,8 @@ fn main() -> ExitCode {
         Suite::CompactOnce(arguments) => suites::compact::run_once(&arguments),
         Suite::Asof(arguments) => suites::asof::run(&arguments),
         Suite::Storage(arguments) => suites::storage::run(&arguments),
+        Suite::Instructions(arguments) => suites::instructions::run(&arguments),
+        Suite::HotPath(arguments) => suites::instructions::run_path(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

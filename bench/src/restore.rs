@@ -17,14 +17,23 @@ use serde::{Deserialize, Serialize};
 use crate::w1::{W1, W1_BATCH_EVENTS};
 use crate::{BucketChoice, Error, Fingerprint, Meter, Result, Usage};
 
+mod contender;
+mod peers;
+#[cfg(feature = "peers")]
+mod surrealkv;
+
+pub use contender::Contender;
+pub use peers::PostgresPeer;
+use peers::{answer, duckdb, postgres};
+#[cfg(feature = "peers")]
+pub use surrealkv::surrealkv_once;
+
 /// The table that is restored.
 pub const RESTORE_TABLE: &str = "w1";
 /// What a restore of it is called.
 const RESTORED: &str = "restored";
 /// Batches that are under way at once while the history is written.
 const BATCHES_UNDER_WAY: usize = 256;
-/// What DuckDB is asked to do, kept beside the harness.
-const DUCKDB_SCRIPT: &str = include_str!("../peers/duckdb_restore.py");
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -43,6 +52,8 @@ pub struct RestoreOptions {
     pub seed: u64,
     /// A Python that has the module `duckdb`; without it, DuckDB is left out.
     pub duckdb_python: Option<PathBuf>,
+    /// The PostgreSQL to measure; without it, it is left out.
+    pub postgres: Option<PostgresPeer>,
 }
 
 /// A state that is brought back.
@@ -56,50 +67,6 @@ pub struct RestoreTarget {
     pub seq: Seq,
     /// What the state is.
     pub expected: Fingerprint,
-}
-
-/// Who restores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contender {
-    /// Foldback by default settings.
-    Foldback,
-    /// Foldback whose history nobody folded or merged.
-    FoldbackUnfolded,
-    /// DuckDB: the greatest event number of each key first, then their values.
-    DuckdbLate,
-    /// DuckDB: `arg_max` over all events.
-    DuckdbArgMax,
-}
-
-impl Contender {
-    /// Everybody, in the order of the table.
-    pub const ALL: [Self; 4] =
-        [Self::Foldback, Self::FoldbackUnfolded, Self::DuckdbLate, Self::DuckdbArgMax];
-
-    /// Where its database lies below that of the suite, of ours.
-    #[must_use]
-    pub fn database(self) -> Option<&'static str> {
-        match self {
-            Self::Foldback => Some("folded"),
-            Self::FoldbackUnfolded => Some("unfolded"),
-            Self::DuckdbLate | Self::DuckdbArgMax => None,
-        }
-    }
-
-    /// The name that the table shows.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Foldback => "foldback",
-            Self::FoldbackUnfolded => "foldback, never folded",
-            Self::DuckdbLate => "duckdb, late materialisation",
-            Self::DuckdbArgMax => "duckdb, arg_max",
-        }
-    }
-
-    fn is_duckdb(self) -> bool {
-        matches!(self, Self::DuckdbLate | Self::DuckdbArgMax)
-    }
 }
 
 /// One restore by one contender, as its process tells it in JSON.
@@ -177,12 +144,9 @@ impl PreparedRestores {
         }
         file.flush().map_err(Error::io("write", &events))?;
         writers.into_iter().try_for_each(Writing::end)?;
-        let prepared = Self { options, targets };
-        if prepared.options.duckdb_python.is_some() {
-            prepared.duckdb(&["prepare", &text_of(&events)])?;
-        }
+        peers::prepare(&options, &events, &targets)?;
         std::fs::remove_file(&events).map_err(Error::io("remove", &events))?;
-        Ok(prepared)
+        Ok(Self { options, targets })
     }
 
     /// Batches that [`Self::write`] tells of.
@@ -197,14 +161,13 @@ impl PreparedRestores {
     ///
     /// What a contender fails with; [`Error::Wrong`] if a state that came back is not what it was.
     pub fn measure(&self, watch: &mut dyn FnMut()) -> Result<Vec<RestoreRow>> {
-        let with_duckdb = self.options.duckdb_python.is_some();
-        let contenders = Contender::ALL.into_iter().filter(|it| with_duckdb || !it.is_duckdb());
+        let contenders = Contender::ALL.into_iter().filter(|it| self.runs_of(*it) > 0);
         let mut rows: Vec<_> = contenders
             .flat_map(|contender| self.targets.iter().map(move |target| (contender, *target)))
             .map(|(contender, target)| RestoreRow { contender, target, outcomes: Vec::new() })
             .collect();
-        for _ in 0..self.options.runs {
-            for row in &mut rows {
+        for run in 0..self.options.runs.max(self.runs_of(Contender::Postgres)) {
+            for row in rows.iter_mut().filter(|row| run < self.runs_of(row.contender)) {
                 row.outcomes.push(self.run(row.contender, &row.target)?);
                 watch();
             }
@@ -212,13 +175,28 @@ impl PreparedRestores {
         Ok(rows)
     }
 
+    /// Times that a contender is measured at each target: none if it does not take part.
+    fn runs_of(&self, contender: Contender) -> u64 {
+        let RestoreOptions { runs, duckdb_python, postgres, .. } = &self.options;
+        match contender {
+            Contender::Postgres => postgres.as_ref().map_or(0, |peer| peer.runs),
+            _ if contender.is_duckdb() && duckdb_python.is_none() => 0,
+            Contender::Surrealkv if !cfg!(feature = "peers") => 0,
+            _ => *runs,
+        }
+    }
+
     fn run(&self, contender: Contender, target: &RestoreTarget) -> Result<Outcome> {
-        let event = target.event.to_string();
+        let (options, event) = (&self.options, target.event.to_string());
         let outcome = match contender {
-            Contender::Foldback => self.ours("folded", target.seq)?,
-            Contender::FoldbackUnfolded => self.ours("unfolded", target.seq)?,
-            Contender::DuckdbLate => self.duckdb(&["late", &event])?,
-            Contender::DuckdbArgMax => self.duckdb(&["arg_max", &event])?,
+            Contender::Foldback => self.ours(&["restore-once"], "folded", target.seq)?,
+            Contender::FoldbackUnfolded => self.ours(&["restore-once"], "unfolded", target.seq)?,
+            Contender::DuckdbLate => duckdb(options, &["late", &event])?,
+            Contender::DuckdbArgMax => duckdb(options, &["arg_max", &event])?,
+            Contender::Surrealkv => {
+                self.ours(&["restore-once", "--surrealkv"], "surrealkv", Seq(target.event))?
+            }
+            Contender::Postgres => postgres(options, &["restore", &event])?,
         };
         let outcome: Outcome = serde_json::from_str(&outcome)
             .map_err(|error| Error::Wrong(format!("{}: {error}: {outcome}", contender.name())))?;
@@ -234,19 +212,12 @@ impl PreparedRestores {
         }
     }
 
-    fn ours(&self, database: &str, seq: Seq) -> Result<String> {
+    fn ours(&self, work: &[&str], database: &str, seq: Seq) -> Result<String> {
         let program = std::env::current_exe().map_err(Error::io("find", Path::new("itself")))?;
         let directory = self.options.directory.join(database);
         let mut command = Command::new(program);
-        command.arg("restore-once").arg(directory).arg(seq.0.to_string());
+        command.args(work).arg(directory).arg(seq.0.to_string());
         answer(command.args(self.options.bucket.below(database).arguments()))
-    }
-
-    fn duckdb(&self, arguments: &[&str]) -> Result<String> {
-        let python = self.options.duckdb_python.as_ref().expect("it is there");
-        let mut command = Command::new(python);
-        command.args(["-c", DUCKDB_SCRIPT]).args(arguments);
-        answer(command.current_dir(&self.options.directory))
     }
 }
 
@@ -300,10 +271,16 @@ impl Writing {
     }
 }
 
+/// How a database of the suite is opened.
 fn config(directory: &Path, bucket: &BucketChoice, folds: bool) -> Config {
     let mut config = Config::new(directory);
     bucket.choose_in(&mut config);
     Config { durability: Durability::Buffered, compactor: folds, ..config }
+}
+
+/// The same, by whoever measures it: the upkeep that is due is not what is measured.
+fn reading_config(directory: &Path, bucket: &BucketChoice) -> Config {
+    Config { create_if_missing: false, ..config(directory, bucket, false) }
 }
 
 /// Restores once, in this process: what each measurement of ours does.
@@ -312,9 +289,7 @@ fn config(directory: &Path, bucket: &BucketChoice, folds: bool) -> Config {
 ///
 /// What the engine fails with.
 pub fn restore_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result<Outcome> {
-    // What is measured is the restore, not the upkeep that is due.
-    let config = config(directory, bucket, false);
-    let database = Database::open(Config { create_if_missing: false, ..config })?;
+    let database = Database::open(reading_config(directory, bucket))?;
     let meter = Meter::start();
     let plan = database.plan(RESTORE_TABLE, Target::Seq(seq), &Selection::all())?;
     database.restore(&plan, RESTORED)?;
@@ -326,19 +301,4 @@ pub fn restore_once(directory: &Path, bucket: &BucketChoice, seq: Seq) -> Result
     }
     database.drop_table(RESTORED)?;
     Ok(Outcome { wall_micros, cpu_micros, peak_kib, rows: found.rows, sum: found.sum })
-}
-
-/// Runs a program to its end, and gives what it printed.
-fn answer(command: &mut Command) -> Result<String> {
-    let program = command.get_program().to_owned();
-    let refused = |source| Error::Peer(format!("{} can't be run: {source}", program.display()));
-    let output = command.output().map_err(refused)?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(Error::Peer(String::from_utf8_lossy(&output.stderr).into_owned())),
-    }
-}
-
-fn text_of(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -6,6 +6,8 @@ pub(crate) mod common;
 pub(crate) mod compact;
 pub(crate) mod engines;
 pub(crate) mod growth;
+pub(crate) mod instructions;
+pub(crate) mod postgres;
 pub(crate) mod read;
 pub(crate) mod restore;
 pub(crate) mod storage;

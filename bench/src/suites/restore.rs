@@ -9,6 +9,7 @@ use foldback_bench::{
 };
 
 use super::common::{BucketArgs, OutputArgs, Place, PlaceArgs, millis};
+use super::postgres::{PostgresArgs, postgres_version};
 
 /// What is restored, and how often.
 #[derive(Debug, Args)]
@@ -22,12 +23,14 @@ pub(crate) struct RestoreArgs {
     /// Times that each contender is measured at each target.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
-    /// Three runs instead.
+    /// Three runs instead, and no PostgreSQL.
     #[arg(long, conflicts_with = "runs")]
     quick: bool,
     /// A Python that has the module duckdb; DuckDB is left out if it has not.
     #[arg(long, default_value = "python3")]
     python: PathBuf,
+    #[command(flatten)]
+    postgres: PostgresArgs,
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
@@ -41,6 +44,10 @@ pub(crate) struct RestoreOnceArgs {
     directory: PathBuf,
     /// The commit.
     seq: u64,
+    /// Have surrealkv restore from its own tree; the commit is the number of an event.
+    #[cfg(feature = "peers")]
+    #[arg(long)]
+    surrealkv: bool,
     #[command(flatten)]
     bucket: BucketArgs,
 }
@@ -48,6 +55,12 @@ pub(crate) struct RestoreOnceArgs {
 /// What a measurement runs.
 pub(crate) fn run_once(arguments: &RestoreOnceArgs) -> Result<()> {
     let bucket = arguments.bucket.choice();
+    #[cfg(feature = "peers")]
+    if arguments.surrealkv {
+        let outcome = foldback_bench::surrealkv_once(&arguments.directory, arguments.seq)?;
+        println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
+        return Ok(());
+    }
     let outcome = restore_once(&arguments.directory, &bucket, foldback::Seq(arguments.seq))?;
     println!("{}", serde_json::to_string(&outcome).expect("numbers are JSON"));
     Ok(())
@@ -69,6 +82,7 @@ pub(crate) fn run(arguments: &RestoreArgs) -> Result<()> {
     if duckdb.is_none() {
         eprintln!("DuckDB is left out: {} has no module duckdb", arguments.python.display());
     }
+    let postgres = arguments.postgres.find(arguments.quick, &from_anywhere(&arguments.python));
     let options = RestoreOptions {
         directory: place.directory.path().to_path_buf(),
         bucket: place.bucket.clone(),
@@ -77,6 +91,7 @@ pub(crate) fn run(arguments: &RestoreArgs) -> Result<()> {
         runs: if arguments.quick { 3 } else { arguments.runs },
         seed: arguments.place.seed,
         duckdb_python: duckdb.as_ref().map(|_| from_anywhere(&arguments.python)),
+        postgres,
     };
     eprintln!(
         "W1: {} events over {} keys, seed {}, {} runs, default settings",
@@ -85,6 +100,9 @@ pub(crate) fn run(arguments: &RestoreArgs) -> Result<()> {
     let mut machine = Machine::of(place.directory.path());
     if let Some(version) = duckdb {
         machine.note_version("duckdb", version);
+    }
+    if let Some(version) = options.postgres.as_ref().and_then(postgres_version) {
+        machine.note_version("postgresql", version);
     }
     let report = Report::new("restore", machine)
         .setting("workload", "w1")

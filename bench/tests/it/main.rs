@@ -4,6 +4,8 @@
 mod engines;
 mod suites;
 
+mod instructions;
+
 use foldback_bench::{GrowthOptions, Spread, StorageOptions, StorageRow, growth, storage};
 
 fn run(spread: Spread) -> StorageRow {

@@ -41,12 +41,26 @@ const RESTORE: [&str; 9] =
 fn restores_of_w1_are_measured_and_right() {
     let report = report(&RESTORE);
     assert_eq!(report.verdicts, ["restore w1: results correct"]);
-    assert_eq!(report.rows.len(), 2 * 2, "two contenders at two targets: {report:?}");
+    assert_eq!(report.rows.len(), 2 * 2, "two contenders at two targets");
     for row in &report.rows {
         let cpu = row.figure_of("cpu").expect("it is measured");
         assert!(cpu.runs.len() == 2 && cpu.min() > 0.0, "{row:?}");
     }
-    assert!(report.median_of("foldback", "99 %", "rows") > Some(500.0), "{report:?}");
+    let rows = |contender| report.median_of(contender, "99 %", "rows");
+    assert!(rows("foldback") > Some(500.0), "{report:?}");
+}
+
+/// It takes seconds, and PostgreSQL.
+#[test]
+fn postgresql_restores_the_same_states_if_it_is_installed() {
+    if std::env::var_os("FOLDBACK_LONG").is_none() || !Path::new("/usr/lib/postgresql").is_dir() {
+        return;
+    }
+    let python = ["--python", "python3", "--postgres-runs", "2"];
+    let report = report(&[&RESTORE[..7], &python].concat());
+    let of_postgres = report.rows.iter().filter(|row| row.contender.starts_with("postgresql"));
+    assert_eq!(of_postgres.count(), 2, "{report:?}");
+    assert!(report.machine.versions.contains_key("postgresql"), "{report:?}");
 }
 
 /// The table ends with the verdict, the page holds the same, and a peer that is missing is named.
@@ -59,6 +73,7 @@ fn a_table_and_a_page_are_put_out_and_limits_stand_beside_them() {
     let output = start(&[&RESTORE[..], &small].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("DuckDB is left out"), "{said}");
+    assert!(said.contains("PostgreSQL is left out: no-such-python"), "{said}");
     let text = String::from_utf8(output.stdout).expect("it is text");
     assert_eq!(text.lines().last(), Some("restore w1: results correct"), "{text}");
     assert!(text.contains("zstd-1 decompress") && text.contains("never folded"), "{text}");
