@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use foldback::log_tier::EventRow;
 use foldback::log_tier::manifest::HistoryEntry;
-use foldback_compactor::merge::{RowFilter, Source};
-use foldback_compactor::{FeedBudget, HistoryReader, Merge, Network};
+use foldback_compactor::merge::{MergedRow, RowFilter, Source};
+use foldback_compactor::{FeedBudget, FeedReads, HistoryReader, Merge, Network};
 
 use super::histories::{bucket_of, config};
 use super::{EVENTS, HotWork};
@@ -23,11 +22,16 @@ pub(super) fn merging(directory: &Path) -> Result<HotWork> {
         let source = |file: &Arc<HistoryEntry>| {
             let groups = file.tables.iter().flat_map(|it| it.row_group_first..=it.row_group_last);
             let reads = vec![(Arc::clone(file), groups.collect())];
-            Source::history(history.feed(&network, reads, budget), RowFilter::all())
+            // As a state is read: of each key the newest row.
+            let filter = RowFilter { newest_only: true, ..RowFilter::all() };
+            Source::history(history.feed(&network, FeedReads { reads, filter }, budget))
         };
         let mut merge = Merge::new(files.iter().map(source))?;
         let (mut rows, mut bytes) = (0_u64, 0);
-        let lengths = |row: EventRow<'_>| row.key.len() + row.value.map_or(0, <[u8]>::len);
+        let lengths = |row: MergedRow<'_>| {
+            let event = row.event();
+            event.key.len() + event.value.map_or(0, <[u8]>::len)
+        };
         while let Some(length) = merge.next_live(lengths)? {
             (rows, bytes) = (rows + 1, bytes + length);
         }
