@@ -15,6 +15,7 @@ mod feed;
 mod history_reader;
 mod job;
 mod kept;
+mod key_start;
 mod leasing;
 pub mod merge;
 #[cfg(test)]

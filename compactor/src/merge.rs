@@ -14,7 +14,7 @@ mod tail_rows;
 use heads::{Head, Heads};
 
 pub use foldback_log_tier::history::RowFilter;
-pub(crate) use shared_start::SharedStart;
+pub(crate) use shared_start::{SharedStart, shared_bytes};
 pub use source::{RowGroupFeed, Source};
 pub use tail_rows::TailRows;
 

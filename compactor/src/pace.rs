@@ -89,8 +89,8 @@ impl Pace {
 }
 
 impl Stride<'_> {
-    /// One row more. While commits are being written, a job works half of the time: what they have
-    /// to wait for it is bounded by that, and it still gets on.
+    /// One row more. While commits are being written, a job works a quarter of the time: what they
+    /// have to wait for it is bounded by that, and it still gets on.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Stride<'_> {
         if worked >= SLICE {
             let foreground = self.pace.foreground.load(Ordering::Relaxed);
             if foreground != self.foreground {
-                self.pace.rest(worked.min(SLICE * 4));
+                self.pace.rest((worked * 3).min(SLICE * 12));
             }
             self.foreground = foreground;
             self.began = (self.pace.steady_now)();

@@ -6,6 +6,8 @@ use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::{Commit, CommittedBatch, Error, Event, EventRow, Result, Seq, TableId};
 
 use crate::Reading;
+use crate::key_start::KeyStart;
+use crate::merge::shared_bytes;
 use crate::streamed::StreamedFile;
 
 /// Writes the delta file of a sealed segment, and uploads it: the commits after `after`, which is
@@ -45,14 +47,11 @@ pub fn seal(
             &format!("it holds {} to {}", first.seq, last.seq),
         ));
     }
-    events.sort_unstable_by(|(left_commit, left), (right_commit, right)| {
-        let by_key = (left.table, &left.key).cmp(&(right.table, &right.key));
-        by_key.then(right_commit.seq.cmp(&left_commit.seq))
-    });
     let (database, kind) = (reading.making.database, FileKind::Delta);
     let identity = HistoryIdentity { database, kind, first, last, scope: None };
     let mut file = StreamedFile::begin(reading, identity)?;
-    for (commit, event) in &events {
+    for at in in_order_of_rows(&events) {
+        let (commit, event) = &events[at];
         file.push(EventRow {
             table: event.table,
             key: &event.key,
@@ -62,6 +61,23 @@ pub fn seal(
         })?;
     }
     file.finish(Some(&commits))
+}
+
+/// The positions of events in the order of rows: by table, by key, and of one key the newest first.
+fn in_order_of_rows(events: &[(Commit, Event)]) -> impl Iterator<Item = usize> {
+    let first = events.first().map_or(&[][..], |(_, event)| &event.key);
+    let shared = events.iter().map(|(_, event)| shared_bytes(first, &event.key)).min().unwrap_or(0);
+    let place = |(at, (_, event)): (usize, &(Commit, Event))| {
+        (event.table, KeyStart::of(&event.key, shared), at)
+    };
+    let mut places: Vec<_> = events.iter().enumerate().map(place).collect();
+    places.sort_unstable_by(|(left_table, left_start, left), (right_table, right_start, right)| {
+        let by_start = (left_table, left_start).cmp(&(right_table, right_start));
+        let ((left_commit, left), (right_commit, right)) = (&events[*left], &events[*right]);
+        let by_key = by_start.then_with(|| left.key.cmp(&right.key));
+        by_key.then_with(|| right_commit.seq.cmp(&left_commit.seq))
+    });
+    places.into_iter().map(|(.., at)| at)
 }
 
 fn broken_chain(segment: &SegmentInfo, after: Seq, found: &str) -> Error {

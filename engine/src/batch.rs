@@ -1,12 +1,13 @@
 //! Batches as callers build them, and the handle that a write returns.
 
-use std::collections::HashMap;
 use std::future::Future;
+use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use foldback_log_tier::{Batch, Change, Commit, Event, TableId, Timestamp};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use tokio::sync::oneshot;
 
 use crate::config::{
@@ -21,7 +22,9 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub struct WriteBatch {
     batch: Batch,
-    positions: HashMap<(TableId, Bytes), usize>,
+    /// Where the event of each key is.
+    positions: HashTable<usize>,
+    hashes: DefaultHashBuilder,
 }
 
 impl WriteBatch {
@@ -54,12 +57,17 @@ impl WriteBatch {
     }
 
     fn add(&mut self, table: TableId, key: Bytes, change: Change) {
-        let next = self.batch.events.len();
-        let at = *self.positions.entry((table, key.clone())).or_insert(next);
+        let Self { batch: Batch { events }, positions, hashes } = self;
         let event = Event { table, key, change };
-        match self.batch.events.get_mut(at) {
-            Some(earlier) => *earlier = event,
-            None => self.batch.events.push(event),
+        let hash_of = |event: &Event| hashes.hash_one((event.table, &event.key));
+        let hash = hash_of(&event);
+        let is_same = |at: &usize| (events[*at].table, &events[*at].key) == (table, &event.key);
+        match positions.find(hash, is_same) {
+            Some(earlier) => events[*earlier] = event,
+            None => {
+                positions.insert_unique(hash, events.len(), |at| hash_of(&events[*at]));
+                events.push(event);
+            }
         }
     }
 

@@ -279,7 +279,7 @@ impl LogDesk {
         let _halt = HaltOnPanic::new("that wrote the log", &self.health);
         let was_empty = writer.roll_due().is_none();
         let synced = group.synced;
-        let (batches, replies) = writer.admit_all(group);
+        let (mut batches, replies) = writer.admit_all(group);
         if batches.is_empty() {
             return self.release(writer);
         }
@@ -289,7 +289,7 @@ impl LogDesk {
                     // The thread has to know by when the segment is to be rolled.
                     self.wake();
                 }
-                self.show(writer, &batches, segments)
+                self.show(writer, &mut batches, segments)
             }
             Err(error) => {
                 self.release(writer);
@@ -309,7 +309,7 @@ impl LogDesk {
     fn show(
         &self,
         writer: MutexGuard<'_, Writer>,
-        batches: &[CommittedBatch],
+        batches: &mut [CommittedBatch],
         segments: Vec<SegmentInfo>,
     ) -> Result<()> {
         let _halt = HaltOnPanic::new("that applied commits", &self.health);

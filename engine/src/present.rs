@@ -169,10 +169,11 @@ impl Present {
         Ok(ids)
     }
 
-    /// Applies commits to their trees; views see them once [`Self::publish`] is called.
+    /// Applies commits to their trees, and takes the values out of them; views see them once
+    /// [`Self::publish`] is called.
     ///
     /// Events of tables that are not served are passed over: they were dropped by a later commit.
-    pub(crate) fn apply(&self, commits: &[CommittedBatch]) {
+    pub(crate) fn apply(&self, commits: &mut [CommittedBatch]) {
         applying::apply(&self.trees.read().unwrap_or_else(PoisonError::into_inner), commits);
     }
 

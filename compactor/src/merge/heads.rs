@@ -8,16 +8,7 @@ use std::cmp::Ordering;
 use foldback_log_tier::{EventRow, Seq, TableId};
 
 use super::Source;
-
-/// Bytes of a key that a [`KeyStart`] holds.
-const KEY_START_BYTES: usize = 15;
-
-/// The bytes of a key after those that all keys share, as a number that is ordered as they are.
-///
-/// Its lowest byte is how many bytes there are, or one more than fit. So the starts of two keys
-/// that fit are equal only if the keys are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct KeyStart(u128);
+use crate::key_start::KeyStart;
 
 /// Where one source stands.
 #[derive(Clone, Copy, Debug)]
@@ -35,24 +26,6 @@ pub(super) struct Heads {
     heads: Vec<Head>,
     /// Bytes that all keys share.
     shared: usize,
-}
-
-impl KeyStart {
-    /// The start of a key behind its first `shared` bytes.
-    fn of(key: &[u8], shared: usize) -> Self {
-        let rest = &key[shared..];
-        let mut bytes = [0; KEY_START_BYTES + 1];
-        let held = rest.len().min(KEY_START_BYTES);
-        bytes[..held].copy_from_slice(&rest[..held]);
-        let length = rest.len().min(KEY_START_BYTES + 1);
-        bytes[KEY_START_BYTES] = u8::try_from(length).expect("it is at most 16");
-        Self(u128::from_be_bytes(bytes))
-    }
-
-    /// Whether it holds all of the key, so that no other key has the same.
-    pub(super) fn is_whole(self) -> bool {
-        usize::from(self.0.to_be_bytes()[KEY_START_BYTES]) <= KEY_START_BYTES
-    }
 }
 
 impl Heads {

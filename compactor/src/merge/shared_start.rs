@@ -14,8 +14,7 @@ pub(crate) enum SharedStart {
 impl SharedStart {
     /// What the keys from one to another begin with: all between begin alike.
     pub(crate) fn between(first: &[u8], last: &[u8]) -> Self {
-        let shared = first.iter().zip(last).take_while(|(one, other)| one == other).count();
-        Self::Of(first[..shared].to_vec())
+        Self::Of(first[..shared_bytes(first, last)].to_vec())
     }
 
     /// What the keys of some row groups of a file begin with.
@@ -45,4 +44,9 @@ impl SharedStart {
             Self::Of(start) => start.len(),
         }
     }
+}
+
+/// How many bytes two keys begin with alike.
+pub(crate) fn shared_bytes(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }

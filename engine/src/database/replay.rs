@@ -132,7 +132,7 @@ impl Group {
     fn apply(&mut self, rebuild: &Rebuild<'_>) -> Result<()> {
         let Some(last) = self.commits.last() else { return Ok(()) };
         let seq = last.commit.seq;
-        rebuild.present.apply(&self.commits);
+        rebuild.present.apply(&mut self.commits);
         self.commits.clear();
         self.unflushed_bytes += std::mem::take(&mut self.bytes);
         if self.unflushed_bytes >= rebuild.memtable_bytes_max / 2 {

@@ -241,9 +241,9 @@ impl Writer {
 
     /// Writes the commit of a catalog change to the log, then to the present, and shows it.
     fn write(&mut self, committed: CommittedBatch) -> Result<()> {
-        let batches = [committed];
+        let mut batches = [committed];
         let segments = self.append_unguarded(&batches, true)?;
-        self.parts.present.apply(&batches);
+        self.parts.present.apply(&mut batches);
         self.parts.present.publish(self.last.seq);
         self.view.show_segments(segments);
         self.aftermath()

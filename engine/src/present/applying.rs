@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use foldback_log_tier::{CommittedBatch, Event, Seq, TableId};
+use foldback_log_tier::{Change, CommittedBatch, Event, Seq, TableId};
 
 use super::TableTree;
 
@@ -18,25 +18,25 @@ const EVENTS_PER_THREAD: usize = 1024;
 const THREADS_MAX: usize = 8;
 
 /// One event, and the tree that it goes to.
-#[derive(Clone, Copy)]
 struct Application<'a> {
     tree: &'a TableTree,
     seq: Seq,
-    event: &'a Event,
+    event: &'a mut Event,
 }
 
-/// Applies commits to their trees. Events of tables that are not served are passed over: they were
-/// dropped by a later commit.
+/// Applies commits to their trees, and takes the values out of them. Events of tables that are not
+/// served are passed over: they were dropped by a later commit.
 pub(super) fn apply<'a>(
     trees: &'a HashMap<TableId, Arc<TableTree>>,
-    commits: &'a [CommittedBatch],
+    commits: &'a mut [CommittedBatch],
 ) {
     let mut applications: Vec<_> = commits
-        .iter()
+        .iter_mut()
         .flat_map(|committed| {
-            committed.batch.events.iter().filter_map(|event| {
+            let seq = committed.commit.seq;
+            committed.batch.events.iter_mut().filter_map(move |event| {
                 let tree = trees.get(&event.table)?;
-                Some(Application { tree, seq: committed.commit.seq, event })
+                Some(Application { tree, seq, event })
             })
         })
         .collect();
@@ -51,22 +51,24 @@ pub(super) fn apply<'a>(
     let threads = (applications.len() / EVENTS_PER_THREAD).min(THREADS_MAX);
     let threads = threads.min(std::thread::available_parallelism().map_or(1, usize::from));
     if threads < 2 {
-        return apply_all(&applications);
+        return apply_all(&mut applications);
     }
-    let mut shares = applications.chunks(applications.len().div_ceil(threads));
+    let share = applications.len().div_ceil(threads);
+    let mut shares = applications.chunks_mut(share);
     let own = shares.next().unwrap_or_default();
     std::thread::scope(|scope| {
         for share in shares {
             let builder = std::thread::Builder::new().name("foldback-applier".to_owned());
-            let spawned = builder.spawn_scoped(scope, || apply_all(share));
+            let spawned = builder.spawn_scoped(scope, move || apply_all(share));
             spawned.expect("the operating system gives a thread");
         }
         apply_all(own);
     });
 }
 
-fn apply_all(applications: &[Application<'_>]) {
+fn apply_all(applications: &mut [Application<'_>]) {
     for Application { tree, seq, event } in applications {
-        tree.apply(*seq, event);
+        let change = std::mem::replace(&mut event.change, Change::Delete);
+        tree.apply(*seq, &event.key, change);
     }
 }

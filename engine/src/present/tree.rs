@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use foldback_log_tier::{Change, Event, KeyRange, Seq, TableId};
+use foldback_log_tier::{Change, KeyRange, Seq, TableId};
 use lsm_tree::config::{CompressionPolicy, PinningPolicy};
 use lsm_tree::{AbstractTree, AnyTree, Cache, CompressionType, DescriptorTable, Guard};
 
@@ -150,11 +150,11 @@ impl TableTree {
     }
 
     /// Applies one event of commit `seq`, which [`Self::begin`] was told of.
-    pub(super) fn apply(&self, seq: Seq, event: &Event) {
-        let key = stored_key(&event.key);
+    pub(super) fn apply(&self, seq: Seq, key: &[u8], change: Change) {
+        let key = stored_key(key);
         let seqno = SEQNO_BASE + seq.0;
-        let (_, bytes) = match &event.change {
-            Change::Put(value) => self.tree.insert(key, value.clone(), seqno),
+        let (_, bytes) = match change {
+            Change::Put(value) => self.tree.insert(key, value, seqno),
             Change::Delete => self.tree.remove(key, seqno),
         };
         // Of several threads that apply, the one that saw the most has it right.
