@@ -36,6 +36,7 @@ pub(crate) struct Present {
     resources: TreeResources,
     trees: RwLock<HashMap<TableId, Arc<TableTree>>>,
     visible: AtomicU64,
+    applying_threads_max: usize,
     /// How many views read at each seq: nothing that they can see may be compacted away.
     views: Mutex<BTreeMap<Seq, usize>>,
     /// Raised when a tree has something to flush, and when a flush is done.
@@ -84,6 +85,7 @@ impl Present {
             resources,
             trees: RwLock::default(),
             visible: AtomicU64::new(0),
+            applying_threads_max: applying::threads_max(),
             views: Mutex::default(),
             flushing: Signal::default(),
         }
@@ -174,7 +176,8 @@ impl Present {
     ///
     /// Events of tables that are not served are passed over: they were dropped by a later commit.
     pub(crate) fn apply(&self, commits: &mut [CommittedBatch]) {
-        applying::apply(&self.trees.read().unwrap_or_else(PoisonError::into_inner), commits);
+        let trees = self.trees.read().unwrap_or_else(PoisonError::into_inner);
+        applying::apply(&trees, commits, self.applying_threads_max);
     }
 
     /// Lets views see every commit up to `seq`, all of which are applied.

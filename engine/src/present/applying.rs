@@ -14,7 +14,7 @@ use super::TableTree;
 
 /// Events of which a thread of its own applies a share.
 const EVENTS_PER_THREAD: usize = 1024;
-/// Threads that apply one group.
+/// Threads that apply one group, on the largest machine.
 const THREADS_MAX: usize = 8;
 
 /// One event, and the tree that it goes to.
@@ -24,11 +24,17 @@ struct Application<'a> {
     event: &'a mut Event,
 }
 
+/// How many threads this machine has for a group. It takes some system calls to know.
+pub(super) fn threads_max() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
+
 /// Applies commits to their trees, and takes the values out of them. Events of tables that are not
 /// served are passed over: they were dropped by a later commit.
 pub(super) fn apply<'a>(
     trees: &'a HashMap<TableId, Arc<TableTree>>,
     commits: &'a mut [CommittedBatch],
+    threads_max: usize,
 ) {
     let mut applications: Vec<_> = commits
         .iter_mut()
@@ -48,8 +54,7 @@ pub(super) fn apply<'a>(
         let first = of_tree.iter().map(|application| application.seq).min();
         of_tree[0].tree.begin(first.expect("a chunk is not empty"));
     }
-    let threads = (applications.len() / EVENTS_PER_THREAD).min(THREADS_MAX);
-    let threads = threads.min(std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = (applications.len() / EVENTS_PER_THREAD).min(threads_max);
     if threads < 2 {
         return apply_all(&mut applications);
     }
