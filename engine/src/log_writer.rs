@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use foldback_compactor::Pace;
@@ -226,18 +226,7 @@ impl LogDesk {
     fn run(&self, woken: &Receiver<()>) {
         let _close = CloseAtEnd(self);
         loop {
-            let due = loop {
-                let mut writer = self.lock();
-                // A queue that is never empty must not put off what is due.
-                if writer.is_roll_due() {
-                    let _applied = self.lock_applying();
-                    writer.roll_or_halt();
-                }
-                let due = writer.roll_due();
-                if !self.serve_next(writer) {
-                    break due;
-                }
-            };
+            let due = self.serve_all();
             if self.stopping.load(Ordering::Acquire) {
                 return;
             }
@@ -246,6 +235,22 @@ impl LogDesk {
                 Some(due) => woken.recv_deadline(due).is_ok(),
                 None => woken.recv().is_ok(),
             };
+        }
+    }
+
+    /// Carries out all requests that wait; gives the time by which the segment is to be rolled.
+    fn serve_all(&self) -> Option<Instant> {
+        loop {
+            let mut writer = self.lock();
+            // A queue that is never empty must not put off what is due.
+            if writer.is_roll_due() {
+                let _applied = self.lock_applying();
+                writer.roll_or_halt();
+            }
+            let due = writer.roll_due();
+            if !self.serve_next(writer) {
+                return due;
+            }
         }
     }
 

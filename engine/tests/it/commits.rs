@@ -35,12 +35,12 @@ fn batch(table: TableId, thread: u64, round: u64) -> WriteBatch {
 fn run_thread(database: &Database, table: TableId, thread: u64) -> Vec<Commit> {
     let mut commits = Vec::new();
     let options = |round: u64| WriteOptions {
-        durability: (round % 5 == 0).then_some(Durability::Synced),
+        durability: round.is_multiple_of(5).then_some(Durability::Synced),
         ..WriteOptions::default()
     };
     let mut round = 0;
     while round < ROUNDS {
-        if round % 3 == 0 {
+        if round.is_multiple_of(3) {
             let batch = batch(table, thread, round);
             commits.push(database.commit(batch, options(round)).expect("it commits"));
             round += 1;
@@ -61,6 +61,31 @@ fn run_thread(database: &Database, table: TableId, thread: u64) -> Vec<Commit> {
     commits
 }
 
+/// Changes the catalog, and seals, until it has ended; gives the last seq of each round.
+fn change_catalog(database: &Database, ended: &AtomicBool) -> Vec<Seq> {
+    let mut changes = Vec::new();
+    while changes.is_empty() || !ended.load(Ordering::Acquire) {
+        let name = format!("other-{}", changes.len());
+        database.create_table(&name).expect("there is none");
+        changes.push(database.drop_table(&name).expect("it is there").seq);
+        database.seal().expect("the bucket is there");
+    }
+    changes
+}
+
+/// Whatever a view shows of a batch, it shows all of it.
+fn check_views(database: &Database, table: TableId, ended: &AtomicBool) {
+    while !ended.load(Ordering::Acquire) {
+        let view = database.view();
+        let Some(last) = view.get(table, b"last").expect("it can be read") else { continue };
+        let last = String::from_utf8(last.to_vec()).expect("it is text");
+        let (thread, round) = last.split_once('/').expect("it names its batch");
+        let round: u64 = round.parse().expect("it is a number");
+        let own = format!("own/{thread}/{round:04}");
+        assert!(view.get(table, own.as_bytes()).expect("it can be read").is_some());
+    }
+}
+
 #[test]
 fn every_commit_gets_a_seq_of_its_own_and_shows_whole() {
     let directory = fast_directory();
@@ -75,34 +100,8 @@ fn every_commit_gets_a_seq_of_its_own_and_shows_whole() {
                 scope.spawn(move || run_thread(database, table, thread))
             })
             .collect();
-        // Catalog changes, closed instants and seals come between.
-        let changer = scope.spawn(|| {
-            let mut changes = Vec::new();
-            for number in 0_u64.. {
-                let name = format!("other-{number}");
-                database.create_table(&name).expect("there is none");
-                changes.push(database.drop_table(&name).expect("it is there").seq);
-                database.seal().expect("the bucket is there");
-                if ended.load(Ordering::Acquire) {
-                    break;
-                }
-            }
-            changes
-        });
-        // Whatever a view shows of a batch, it shows all of it.
-        let reader = scope.spawn(|| {
-            while !ended.load(Ordering::Acquire) {
-                let view = database.view();
-                let Some(last) = view.get(table, b"last").expect("it can be read") else {
-                    continue;
-                };
-                let last = String::from_utf8(last.to_vec()).expect("it is text");
-                let (thread, round) = last.split_once('/').expect("it names its batch");
-                let round: u64 = round.parse().expect("it is a number");
-                let own = format!("own/{thread}/{round:04}");
-                assert!(view.get(table, own.as_bytes()).expect("it can be read").is_some());
-            }
-        });
+        let changer = scope.spawn(|| change_catalog(&database, &ended));
+        let reader = scope.spawn(|| check_views(&database, table, &ended));
         let seqs: Vec<Seq> = writers
             .into_iter()
             .flat_map(|writer| writer.join().expect("it has not failed"))

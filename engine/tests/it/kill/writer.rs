@@ -150,7 +150,7 @@ fn write_batches(database: &Database, tables: &[TableId], run: u64, thread: u64)
             let commit = commit.expect("it commits");
             Acknowledged { name, commit, checksum: name.checksum() }.print();
         };
-        if thread % 2 == 0 {
+        if thread.is_multiple_of(2) {
             let write = |name: BatchName| (name, database.write(name.batch(tables), options()));
             let under_way: Vec<_> = names.map(write).collect();
             under_way.into_iter().for_each(|(name, handle)| print(name, handle.wait()));
