@@ -196,6 +196,17 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
+/// Has the thread refuse those that wait, if a caller dies that writes for them.
+struct WakeOnPanic<'a>(&'a LogDesk);
+
+impl Drop for WakeOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.wake();
+        }
+    }
+}
+
 impl LogDesk {
     /// Hands a request over to the thread; waits while the queue is full.
     ///
@@ -209,6 +220,7 @@ impl LogDesk {
     /// Hands a request over, for a caller that waits for its answer: if nobody is writing, the
     /// caller carries it out itself.
     pub(crate) fn carry_out(&self, request: Request) {
+        let _wake = WakeOnPanic(self);
         if self.requests.send(request).is_err() {
             return;
         }
@@ -245,6 +257,7 @@ impl LogDesk {
             // A queue that is never empty must not put off what is due.
             if writer.is_roll_due() {
                 let _applied = self.lock_applying();
+                let _halt = HaltOnPanic::new("that wrote the log", &self.health);
                 writer.roll_or_halt();
             }
             let due = writer.roll_due();
@@ -271,6 +284,8 @@ impl LogDesk {
             }
             Some(other) => {
                 let applied = self.lock_applying();
+                // It is let go before the lock.
+                let _halt = HaltOnPanic::new("that wrote the log", &self.health);
                 writer.serve(other);
                 drop(applied);
                 self.release(writer);
@@ -317,22 +332,24 @@ impl LogDesk {
         batches: &mut [CommittedBatch],
         segments: Vec<SegmentInfo>,
     ) -> Result<()> {
-        let _halt = HaltOnPanic::new("that applied commits", &self.health);
         let _applying = self.lock_applying();
         // What follows some commits is to be done between them and the next ones.
-        let held = match writer.has_aftermath() {
+        let mut held = match writer.has_aftermath() {
             true => Some(writer),
             false => {
                 self.release(writer);
                 None
             }
         };
-        self.present.apply(batches);
-        self.present.publish(batches.last().expect("a group is not empty").commit.seq);
-        self.view.show_segments(segments);
-        let Some(mut writer) = held else { return Ok(()) };
-        let done = writer.do_aftermath();
-        self.release(writer);
+        // It is let go first: nobody goes on from what was left half done.
+        let _halt = HaltOnPanic::new("that applied commits", &self.health);
+        let done = self.health.check().and_then(|()| {
+            self.present.apply(batches);
+            self.present.publish(batches.last().expect("a group is not empty").commit.seq);
+            self.view.show_segments(segments);
+            held.as_mut().map_or(Ok(()), |writer| writer.do_aftermath())
+        });
+        held.into_iter().for_each(|writer| self.release(writer));
         done
     }
 
@@ -356,7 +373,7 @@ impl LogDesk {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As [`Self::lock`]: nothing is applied once the database has halted.
+    /// As [`Self::lock`]: who holds it looks whether the database has halted before it applies.
     fn lock_applying(&self) -> MutexGuard<'_, ()> {
         self.applying.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,21 +5,24 @@ use std::thread::JoinHandle;
 
 use crate::health::Health;
 
-/// Halts the database if the thread unwinds that holds it.
+/// Halts the database if the thread unwinds that holds it. On a caller's thread, which may unwind
+/// already for a reason of its own when it comes here, that reason is none.
 pub(crate) struct HaltOnPanic {
     name: &'static str,
     health: Arc<Health>,
+    was_panicking: bool,
 }
 
 impl HaltOnPanic {
     pub(crate) fn new(name: &'static str, health: &Arc<Health>) -> Self {
-        Self { name, health: Arc::clone(health) }
+        let was_panicking = std::thread::panicking();
+        Self { name, health: Arc::clone(health), was_panicking }
     }
 }
 
 impl Drop for HaltOnPanic {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.was_panicking {
             self.health.halt(format!("thread {} died, which is a bug in Foldback", self.name));
         }
     }
@@ -32,7 +35,7 @@ pub(crate) fn spawn(
     run: impl FnOnce() + Send + 'static,
 ) -> JoinHandle<()> {
     let guarded = move || {
-        let _halt = HaltOnPanic { name, health };
+        let _halt = HaltOnPanic::new(name, &health);
         run();
     };
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(guarded);

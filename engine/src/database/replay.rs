@@ -21,6 +21,9 @@ use crate::{Error, Result, Selection, TableRecord};
 /// Bytes of keys and values that are applied at once.
 const GROUP_BYTES: u64 = 4 << 20;
 
+/// Most commits that are applied at once.
+const GROUP_COMMITS_MAX: usize = 16 << 10;
+
 /// What replaying came to.
 pub(super) struct Replayed {
     pub(super) catalog: Catalog,
@@ -102,10 +105,11 @@ fn replay_trees(
         if committed.batch.events.is_empty() {
             return Ok(());
         }
+        committed.batch.events.shrink_to_fit();
         committed.batch.events.iter_mut().for_each(own);
         commits += 1;
         group.push(committed);
-        if group.bytes >= GROUP_BYTES {
+        if group.bytes >= GROUP_BYTES || group.commits.len() == GROUP_COMMITS_MAX {
             group.apply(rebuild)?;
         }
         Ok(())
@@ -160,8 +164,9 @@ fn check_not_ahead(log: &LocalLog, name: &str, position: Seq) -> Result<()> {
     }
 }
 
-/// Copies a value out of the log's read buffer, which would be kept with it.
+/// Copies key and value out of the log's read buffer, which would be kept with them.
 fn own(event: &mut Event) {
+    event.key = Bytes::copy_from_slice(&event.key);
     if let Change::Put(value) = &mut event.change {
         *value = Bytes::copy_from_slice(value);
     }

@@ -1,12 +1,12 @@
 //! Applying commits to the trees: all of a group at once, in the order of keys.
 //!
-//! Until they are published, nobody sees the events of a group, and each goes to a place of its own
+//! Until they are published, no view sees the events of a group, and each goes to a place of its own
 //! by key and seq. So their order is free: neighbours in a tree are applied one after the other, as
 //! most of the way to the second is in the processor's cache then, and the events of a large group
 //! are shared out to several threads.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldback_log_tier::{Change, CommittedBatch, Event, Seq, TableId};
 
@@ -14,6 +14,8 @@ use super::TableTree;
 
 /// Events of which a thread of its own applies a share.
 const EVENTS_PER_THREAD: usize = 1024;
+/// Events that a thread applies before it looks for more.
+const EVENTS_PER_SHARE: usize = 512;
 /// Threads that apply one group, on the largest machine.
 const THREADS_MAX: usize = 8;
 
@@ -58,16 +60,23 @@ pub(super) fn apply<'a>(
     if threads < 2 {
         return apply_all(&mut applications);
     }
-    let share = applications.len().div_ceil(threads);
-    let mut shares = applications.chunks_mut(share);
-    let own = shares.next().unwrap_or_default();
-    std::thread::scope(|scope| {
-        for share in shares {
-            let builder = std::thread::Builder::new().name("foldback-applier".to_owned());
-            let spawned = builder.spawn_scoped(scope, move || apply_all(share));
-            spawned.expect("the operating system gives a thread");
+    // All take shares until there are none: where a thread is refused, the others do its part.
+    let shares = Mutex::new(applications.chunks_mut(EVENTS_PER_SHARE));
+    let work = || {
+        loop {
+            let share = shares.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(share) = share else { return };
+            apply_all(share);
         }
-        apply_all(own);
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            let builder = std::thread::Builder::new().name("foldback-applier".to_owned());
+            if builder.spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
     });
 }
 

@@ -244,11 +244,6 @@ impl TableTree {
         Ok((count, bytes))
     }
 
-    /// The newest value of a key.
-    pub(crate) fn newest(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        self.read(key, u64::MAX)
-    }
-
     /// The value of a key as of commit `seq`.
     pub(crate) fn get(&self, key: &[u8], seq: Seq) -> Result<Option<Bytes>> {
         self.read(key, read_seqno(seq))

@@ -255,7 +255,8 @@ impl RowFacts {
         let timestamps = group.timestamp_min.0..=group.timestamp_max.0;
         // What lies between the first and the last key is bounded by the order of rows.
         let first_fits = previous.is_some() || self.key(0) == group.key_min.as_ref();
-        let last_fits = !is_last || self.key(self.len() - 1) == group.key_max.as_ref();
+        let (last, key_max) = (self.key(self.len() - 1), group.key_max.as_ref());
+        let last_fits = if *is_last { last == key_max } else { last <= key_max };
         let bounded = first_fits
             && last_fits
             && self.seqs.values().iter().all(seq_fits)
