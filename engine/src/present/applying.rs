@@ -1,9 +1,9 @@
 //! Applying commits to the trees: all of a group at once, in the order of keys.
 //!
-//! Until they are published, no view sees the events of a group, and each goes to a place of its own
-//! by key and seq. So their order is free: neighbours in a tree are applied one after the other, as
-//! most of the way to the second is in the processor's cache then, and the events of a large group
-//! are shared out to several threads.
+//! Until they are published, no view sees the events of a group, and each goes to a place of its
+//! own by key and seq. So their order is free: neighbours in a tree are applied one after the
+//! other, as most of the way to the second is in the processor's cache then, and the events of a
+//! large group are shared out to several threads.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
