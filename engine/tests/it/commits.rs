@@ -169,3 +169,29 @@ fn a_large_batch_is_applied_whole() {
     let deleted_of_b = (0..20_000).filter(|number| number % 21 == 0).count();
     assert_eq!(count(&database.view()), (20_000 - deleted, 6_667 - deleted_of_b));
 }
+
+/// Commits one batch when it is dropped.
+struct CommitsAtEnd<'a>(&'a Database, TableId);
+
+impl Drop for CommitsAtEnd<'_> {
+    fn drop(&mut self) {
+        let commit = self.0.commit(batch(self.1, 0, 0), WriteOptions::default());
+        commit.expect("a caller that unwinds can commit");
+    }
+}
+
+#[test]
+fn a_caller_that_unwinds_can_commit_and_halts_nobody() {
+    // A guard of the commit took the caller's own panic for one of the engine's, and halted.
+    let directory = fast_directory();
+    let database = open(directory.path());
+    let table = database.create_table("t").expect("there is none").id();
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _commits = CommitsAtEnd(&database, table);
+        panic!("a reason of the caller's own");
+    }));
+    assert!(unwound.is_err());
+    let own = database.view().get(table, b"own/0/0000").expect("it can be read");
+    assert!(own.is_some(), "its commit is there");
+    database.commit(batch(table, 1, 1), WriteOptions::default()).expect("nothing has halted");
+}
