@@ -93,6 +93,18 @@ impl LogView {
         Commit { seq: active.last, timestamp: active.last_timestamp }
     }
 
+    /// Applies commits that were written, and shows them with the segments that hold them.
+    fn apply_and_show(
+        &self,
+        present: &Present,
+        batches: &mut [CommittedBatch],
+        segments: Vec<SegmentInfo>,
+    ) {
+        present.apply(batches);
+        present.publish(batches.last().expect("a group is not empty").commit.seq);
+        self.show_segments(segments);
+    }
+
     fn show_segments(&self, segments: Vec<SegmentInfo>) {
         *self.segments.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(segments);
     }
@@ -344,9 +356,7 @@ impl LogDesk {
         // It is let go first: nobody goes on from what was left half done.
         let _halt = HaltOnPanic::new("that applied commits", &self.health);
         let done = self.health.check().and_then(|()| {
-            self.present.apply(batches);
-            self.present.publish(batches.last().expect("a group is not empty").commit.seq);
-            self.view.show_segments(segments);
+            self.view.apply_and_show(&self.present, batches, segments);
             held.as_mut().map_or(Ok(()), |writer| writer.do_aftermath())
         });
         held.into_iter().for_each(|writer| self.release(writer));

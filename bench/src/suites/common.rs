@@ -117,9 +117,7 @@ impl OutputArgs {
         if self.no_limits {
             return Ok(Vec::new());
         }
-        let options = LimitOptions::new(place.directory.path());
-        let (groups, file_bytes) = (groups.to_vec(), self.limit_bytes);
-        limits(&LimitOptions { groups, file_bytes, ..options })
+        limits(&self.limit_options(place, groups))
     }
 
     /// Adds one more run of what the machine can do, unless that is left out: for suites whose
@@ -133,15 +131,18 @@ impl OutputArgs {
         if self.no_limits {
             return Ok(());
         }
-        let options = LimitOptions { runs: 1, ..LimitOptions::new(place.directory.path()) };
-        let (groups, file_bytes) = (groups.to_vec(), self.limit_bytes);
-        for figure in limits(&LimitOptions { groups, file_bytes, ..options })? {
+        for figure in limits(&LimitOptions { runs: 1, ..self.limit_options(place, groups) })? {
             match report.limits.iter_mut().find(|known| known.name == figure.name) {
                 Some(known) => known.runs.extend(figure.runs),
                 None => report.limits.push(figure),
             }
         }
         Ok(())
+    }
+
+    fn limit_options(&self, place: &Place, groups: &[SyncGroup]) -> LimitOptions {
+        let (groups, file_bytes) = (groups.to_vec(), self.limit_bytes);
+        LimitOptions { groups, file_bytes, ..LimitOptions::new(place.directory.path()) }
     }
 
     /// Prints the report, its last verdict last, and writes the page.

@@ -84,10 +84,7 @@ impl Source {
     /// The row it stands on; `None` before the first and after the last.
     pub(super) fn row(&self) -> Option<EventRow<'_>> {
         match &self.rows {
-            Rows::History { portion, .. } => {
-                let portion = portion.as_ref().filter(|portion| self.at < portion.len())?;
-                Some(portion.row(self.at))
-            }
+            Rows::History { portion, .. } => Some(self.standing_in(portion)?.row(self.at)),
             Rows::Tail { rows, .. } => rows.row(self.at),
         }
     }
@@ -96,16 +93,21 @@ impl Source {
     pub(super) fn shared_row(&self) -> Option<(Bytes, Option<Bytes>)> {
         match &self.rows {
             Rows::History { portion, .. } => {
-                let portion = portion.as_ref().filter(|portion| self.at < portion.len())?;
+                let portion = self.standing_in(portion)?;
                 Some((portion.key_bytes(self.at), portion.value_bytes(self.at)))
             }
             Rows::Tail { rows, .. } => rows.shared_row(self.at),
         }
     }
 
+    /// The portion, if it has the row that the source stands on.
+    fn standing_in<'a>(&self, portion: &'a Option<Box<RowGroupRows>>) -> Option<&'a RowGroupRows> {
+        portion.as_deref().filter(|rows| self.at < rows.len())
+    }
+
     /// Goes to the first row that counts, from the current one on; on none if there is none.
     pub(super) fn settle(&mut self) -> Result<()> {
-        match &mut self.rows {
+        match &self.rows {
             Rows::Tail { rows, filter } => {
                 let counts = |row: &EventRow<'_>| filter.admits(row.key, row.seq);
                 while rows.row(self.at).is_some_and(|row| !counts(&row)) {
@@ -113,8 +115,7 @@ impl Source {
                 }
             }
             Rows::History { portion, .. } => {
-                let has_row = |rows: &RowGroupRows| self.at < rows.len();
-                if !portion.as_deref().is_some_and(has_row) {
+                if self.standing_in(portion).is_none() {
                     return self.next_portion();
                 }
             }

@@ -243,9 +243,7 @@ impl Writer {
     fn write(&mut self, committed: CommittedBatch) -> Result<()> {
         let mut batches = [committed];
         let segments = self.append_unguarded(&batches, true)?;
-        self.parts.present.apply(&mut batches);
-        self.parts.present.publish(self.last.seq);
-        self.view.show_segments(segments);
+        self.view.apply_and_show(&self.parts.present, &mut batches, segments);
         self.aftermath()
     }
 
