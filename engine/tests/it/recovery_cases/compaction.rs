@@ -274,7 +274,11 @@ fn case_11_a_lease_whose_holder_is_gone() {
     }
     write(&place, 6, 10 * SECOND);
     place.tidy();
-    assert_eq!(left(), 0, "a dead lease holds nothing");
+    // A piece of the base stays the newest one where no event came to its keys.
+    let newest = place.plan("orders", Target::Latest).expect("it is in the window");
+    let listed = newest.files().filter(|read| held.contains(&read.file.name)).count();
+    assert!(listed < held.len(), "something of what was planned has been replaced");
+    assert_eq!(left(), listed, "a dead lease holds nothing");
     let read: Result<State, Error> =
         stalled.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect();
     match read {
