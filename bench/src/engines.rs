@@ -32,7 +32,8 @@ pub struct EngineSettings {
     /// Whether a commit is on stable storage when it is answered; if not, the operating system has
     /// it.
     pub durable: bool,
-    /// Memory for what is not flushed yet.
+    /// Bytes of the memtable that takes writes; another one may be flushed meanwhile. Foldback's
+    /// setting holds for both together.
     pub memtable_bytes: u64,
     /// Where Foldback's history goes.
     pub bucket: BucketChoice,
@@ -89,7 +90,16 @@ pub trait Engine: Send + Sync {
     /// # Errors
     ///
     /// What the engine fails with.
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing>;
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()>;
+
+    /// Hands a batch over, for a caller that has others under way meanwhile, if the engine can.
+    ///
+    /// # Errors
+    ///
+    /// What the engine fails with.
+    fn hand_over(&self, changes: Vec<RowChange>) -> Result<Committing> {
+        self.commit(changes).map(|()| Committing::Done)
+    }
 
     /// Shows the value of a key; whether it is there is returned.
     ///

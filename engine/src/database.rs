@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use foldback_compactor::{HistoryReader, Network, Publisher};
 use foldback_log_tier::fs::FsLock;
 use foldback_log_tier::remote::{BucketUrl, Traffic};
@@ -213,6 +214,11 @@ impl Database {
     #[must_use]
     pub fn view(&self) -> PresentView {
         self.inner.present.view()
+    }
+
+    /// The value of a key of a table as of the last commit.
+    pub(crate) fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Bytes>> {
+        self.inner.present.get(table, key)
     }
 
     /// Protects a table: from the commit returned on, its history is kept for `retention`.

@@ -5,13 +5,15 @@
 //! flushes only what the log has synced, and carries with what it flushed the seq it had reached,
 //! so after a crash the log is replayed into it from there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use foldback_log_tier::{CommittedBatch, Seq, TableId};
+use hashbrown::HashMap;
 
 mod applying;
 mod flusher;
@@ -197,6 +199,12 @@ impl Present {
         let seq = self.visible();
         *views.entry(seq).or_default() += 1;
         PresentView::new(Arc::clone(self), seq)
+    }
+
+    /// The value of a key as of the last visible commit.
+    pub(crate) fn get(self: &Arc<Self>, table: TableId, key: &[u8]) -> Result<Option<Bytes>> {
+        let found = self.tree(table)?.get_unheld(key, || self.visible())?;
+        found.map_or_else(|| self.view().get(table, key), Ok)
     }
 
     /// Ends a view that reads at `seq`.

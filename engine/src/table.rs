@@ -55,7 +55,7 @@ impl Table {
     /// [`crate::Error::TableNotFound`] once it is dropped, [`crate::Error::Present`] if its tree
     /// can't be read.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        self.database.view().get(self.id, key)
+        self.database.get(self.id, key)
     }
 
     /// The rows of a range of keys as of the last commit, from both ends.

@@ -107,7 +107,11 @@ impl BatchWriter<'_> {
                 steady_wait(due.saturating_duration_since(steady_now()));
                 due
             });
-            under_way.push_back((begun, self.engine.commit(rows)?));
+            let committing = match self.run.under_way {
+                1 => self.engine.commit(rows).map(|()| Committing::Done),
+                _ => self.engine.hand_over(rows),
+            };
+            under_way.push_back((begun, committing?));
             batches += 1;
             while under_way.len() as u64 >= self.run.under_way {
                 answer(&mut under_way, &mut latencies)?;

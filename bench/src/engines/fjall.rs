@@ -6,7 +6,7 @@ use std::time::Duration;
 use fjall::config::CompressionPolicy;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
+use super::{CACHE_BYTES, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// How long it is waited between two looks at what is under way.
@@ -23,10 +23,11 @@ impl FjallEngine {
     pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         let builder = Database::builder(directory).cache_size(CACHE_BYTES);
         let database = builder.open().map_err(|error| failed("fjall")(&error))?;
+        let compression = CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]);
         let options = || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(settings.memtable_bytes)
-                .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+                .data_block_compression_policy(compression.clone())
         };
         let rows = database.keyspace("rows", options).map_err(|error| failed("fjall")(&error))?;
         let mode = if settings.durable { PersistMode::SyncData } else { PersistMode::Buffer };
@@ -35,7 +36,7 @@ impl FjallEngine {
 }
 
 impl Engine for FjallEngine {
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing> {
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()> {
         let mut batch = self.database.batch().durability(Some(self.mode));
         for change in changes {
             match change.value {
@@ -44,7 +45,7 @@ impl Engine for FjallEngine {
             }
         }
         batch.commit().map_err(|error| failed("fjall")(&error))?;
-        Ok(Committing::Done)
+        Ok(())
     }
 
     fn get(&self, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<bool> {

@@ -23,8 +23,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 pub(super) struct FoldbackEngine {
     database: Database,
     table: Table,
-    /// Whether a caller waits for each commit at once.
-    durable: bool,
 }
 
 impl FoldbackEngine {
@@ -57,12 +55,10 @@ impl FoldbackEngine {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { database, table, durable: settings.durable })
+        Ok(Self { database, table })
     }
-}
 
-impl Engine for FoldbackEngine {
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing> {
+    fn batch(&self, changes: Vec<RowChange>) -> WriteBatch {
         let table = self.table.id();
         let mut batch = WriteBatch::new();
         for change in changes {
@@ -71,11 +67,17 @@ impl Engine for FoldbackEngine {
                 None => batch.delete(table, change.key),
             }
         }
-        if self.durable {
-            self.database.commit(batch, WriteOptions::default())?;
-            return Ok(Committing::Done);
-        }
-        let handle = self.database.try_write(batch, WriteOptions::default())?;
+        batch
+    }
+}
+
+impl Engine for FoldbackEngine {
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()> {
+        Ok(self.database.commit(self.batch(changes), WriteOptions::default()).map(drop)?)
+    }
+
+    fn hand_over(&self, changes: Vec<RowChange>) -> Result<Committing> {
+        let handle = self.database.try_write(self.batch(changes), WriteOptions::default())?;
         Ok(Committing::Later(Box::new(move || Ok(handle.wait().map(drop)?))))
     }
 

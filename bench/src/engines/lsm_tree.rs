@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use lsm_tree::config::{CompressionPolicy, PinningPolicy};
+use lsm_tree::config::{
+    BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PinningPolicy,
+};
 use lsm_tree::{AbstractTree, AnyTree, Cache, CompressionType, Guard, SequenceNumberCounter};
 
-use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange};
+use super::{CACHE_BYTES, Engine, EngineSettings, RowChange};
 use crate::{Error, Result};
 
 /// Commits are numbered from here, far above the tree's own changes of structure.
@@ -96,10 +98,15 @@ impl Shared {
 impl LsmTreeEngine {
     pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         let counter = SequenceNumberCounter::default;
+        let compression = CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]);
         let tree = lsm_tree::Config::new(directory, counter(), counter())
             .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))
-            .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
-            .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
+            .data_block_compression_policy(compression)
+            .filter_policy(FilterPolicy::new([
+                FilterPolicyEntry::Bloom(BloomConstructionPolicy::FalsePositiveRate(0.0001)),
+                FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
+            ]))
+            .index_block_pinning_policy(PinningPolicy::new([true, true, true, false]))
             .open()
             .map_err(failed)?;
         let state = Mutex::new(State::default());
@@ -121,7 +128,7 @@ impl LsmTreeEngine {
 }
 
 impl Engine for LsmTreeEngine {
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing> {
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()> {
         let mut state = self.shared.lock();
         state.commits += 1;
         let seqno = SEQNO_BASE + state.commits;
@@ -140,7 +147,7 @@ impl Engine for LsmTreeEngine {
             drop(state);
             self.shared.changed.notify_all();
         }
-        Ok(Committing::Done)
+        Ok(())
     }
 
     fn get(&self, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<bool> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use redb::{Database, Durability, ReadableDatabase, Table, TableDefinition};
 
-use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
+use super::{CACHE_BYTES, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// The table.
@@ -42,9 +42,9 @@ impl RedbEngine {
 }
 
 impl Engine for RedbEngine {
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing> {
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()> {
         self.write(changes)?;
-        Ok(Committing::Done)
+        Ok(())
     }
 
     fn get(&self, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<bool> {

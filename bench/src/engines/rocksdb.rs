@@ -11,7 +11,7 @@ use rocksdb::{
     WriteOptions,
 };
 
-use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
+use super::{CACHE_BYTES, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// Bits that the filters have for a key, as fjall and Foldback have about.
@@ -27,6 +27,9 @@ pub(super) struct RocksdbEngine {
     durable: bool,
 }
 
+/// Levels, by default.
+const LEVELS: usize = 7;
+
 impl RocksdbEngine {
     pub(super) fn open(directory: &Path, settings: &EngineSettings) -> Result<Self> {
         let bytes = |bytes: u64| usize::try_from(bytes).expect("it fits memory");
@@ -38,7 +41,9 @@ impl RocksdbEngine {
         let mut options = Options::default();
         options.create_if_missing(true);
         options.set_block_based_table_factory(&blocks);
-        options.set_compression_type(DBCompressionType::Lz4);
+        let mut compression = [DBCompressionType::Lz4; LEVELS];
+        compression[0] = DBCompressionType::None;
+        options.set_compression_per_level(&compression);
         options.set_write_buffer_size(bytes(settings.memtable_bytes));
         options.set_max_background_jobs(BACKGROUND_JOBS);
         let database = DB::open(&options, directory).map_err(|error| failed("rocksdb")(&error))?;
@@ -47,7 +52,7 @@ impl RocksdbEngine {
 }
 
 impl Engine for RocksdbEngine {
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing> {
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()> {
         let mut batch = WriteBatch::default();
         for change in changes {
             match change.value {
@@ -59,7 +64,7 @@ impl Engine for RocksdbEngine {
         options.set_sync(self.durable);
         let done = self.database.write_opt(batch, &options);
         done.map_err(|error| failed("rocksdb")(&error))?;
-        Ok(Committing::Done)
+        Ok(())
     }
 
     fn get(&self, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<bool> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use surrealkv::{Durability, LSMIterator, Mode, Tree, TreeBuilder};
 use tokio::runtime::Runtime;
 
-use super::{CACHE_BYTES, Committing, Engine, EngineSettings, RowChange, failed};
+use super::{CACHE_BYTES, Engine, EngineSettings, RowChange, failed};
 use crate::Result;
 
 /// A key above all that the harness uses.
@@ -40,7 +40,7 @@ impl SurrealkvEngine {
 }
 
 impl Engine for SurrealkvEngine {
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing> {
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()> {
         let write = async {
             let transaction = self.tree.begin_with_mode(Mode::WriteOnly)?;
             let mut transaction = transaction.with_durability(self.durability);
@@ -53,7 +53,7 @@ impl Engine for SurrealkvEngine {
             transaction.commit().await
         };
         self.runtime.block_on(write).map_err(|error| failed("surrealkv")(&error))?;
-        Ok(Committing::Done)
+        Ok(())
     }
 
     fn get(&self, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<bool> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{Committing, Engine, Result, RowChange};
+use crate::{Engine, Result, RowChange};
 
 /// A map from keys to values.
 #[derive(Default)]
@@ -16,7 +16,7 @@ impl Model {
 }
 
 impl Engine for Model {
-    fn commit(&self, changes: Vec<RowChange>) -> Result<Committing> {
+    fn commit(&self, changes: Vec<RowChange>) -> Result<()> {
         let mut rows = self.rows();
         for change in changes {
             match change.value {
@@ -24,7 +24,7 @@ impl Engine for Model {
                 None => rows.remove(&change.key),
             };
         }
-        Ok(Committing::Done)
+        Ok(())
     }
 
     fn get(&self, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<bool> {

@@ -77,7 +77,7 @@ fn load(engine: &dyn Engine, run: &ReadRun) -> Result<()> {
     while rows.peek().is_some() {
         let batch = rows.by_ref().take(LOAD_ROWS);
         let batch = batch.map(|(key, value)| RowChange { key, value: Some(value) }).collect();
-        engine.commit(batch)?.wait()?;
+        engine.commit(batch)?;
     }
     Ok(())
 }
@@ -192,7 +192,7 @@ fn write(engine: &dyn Engine, operations: Vec<Operation>) -> Result<()> {
     });
     let changes: BTreeMap<_, _> = changes.collect();
     let changes = changes.into_iter().map(|(key, value)| RowChange { key, value });
-    engine.commit(changes.collect())?.wait()
+    engine.commit(changes.collect())
 }
 
 /// Everything that reads returned, in order, as one number: cheap, as it is within what is timed.

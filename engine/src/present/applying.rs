@@ -5,10 +5,10 @@
 //! other, as most of the way to the second is in the processor's cache then, and the events of a
 //! large group are shared out to several threads.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldback_log_tier::{Change, CommittedBatch, Event, Seq, TableId};
+use hashbrown::HashMap;
 
 use super::TableTree;
 

@@ -12,12 +12,14 @@
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use foldback_log_tier::{Change, KeyRange, Seq, TableId};
-use lsm_tree::config::{CompressionPolicy, PinningPolicy};
+use lsm_tree::config::{
+    BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PinningPolicy,
+};
 use lsm_tree::{AbstractTree, AnyTree, Cache, CompressionType, DescriptorTable, Guard};
 
 use crate::{Error, Result};
@@ -28,6 +30,8 @@ const SEQNO_BASE: u64 = 1 << 40;
 const USER_KEY: u8 = 1;
 /// The key that holds the seq a tree has reached.
 const POSITION_KEY: [u8; 1] = [0];
+/// Keys up to this long are looked for without memory of their own.
+const SHORT_KEY_BYTES: usize = 63;
 /// Open files, over all trees.
 const OPEN_FILES_MAX: usize = 512;
 /// Files that compaction aims at.
@@ -68,6 +72,8 @@ pub(crate) struct TableTree {
     doomed: AtomicBool,
     memtable_bytes: AtomicU64,
     unflushed: Mutex<Unflushed>,
+    /// Raised before and after it is decided what a rewrite may drop, so odd in between.
+    decisions: AtomicU64,
 }
 
 /// The first commits that only memory holds: of the active memtable and of the sealed ones.
@@ -88,7 +94,9 @@ impl std::fmt::Debug for TableTree {
 impl TableTree {
     /// Opens the tree in `directory`, making an empty one, durably, where there is none.
     pub(crate) fn open(directory: &Path, id: TableId, resources: &TreeResources) -> Result<Self> {
-        let lz4 = CompressionPolicy::all(CompressionType::Lz4);
+        // What was flushed is rewritten soon: it is not compressed. And there are several such
+        // files over the same keys: a filter that errs seldom keeps a read out of nearly all.
+        let compression = CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]);
         let structural = lsm_tree::SequenceNumberCounter::default();
         let opened = lsm_tree::Config::new(
             directory,
@@ -97,8 +105,12 @@ impl TableTree {
         )
         .use_cache(Arc::clone(&resources.cache))
         .use_descriptor_table(Some(Arc::clone(&resources.files)))
-        .data_block_compression_policy(lz4)
-        .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
+        .data_block_compression_policy(compression)
+        .filter_policy(FilterPolicy::new([
+            FilterPolicyEntry::Bloom(BloomConstructionPolicy::FalsePositiveRate(0.0001)),
+            FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
+        ]))
+        .index_block_pinning_policy(PinningPolicy::new([true, true, true, false]))
         .open();
         let tree =
             opened.map_err(|source| Error::Present { table: id, action: "opened", source })?;
@@ -109,6 +121,7 @@ impl TableTree {
             doomed: AtomicBool::new(false),
             memtable_bytes: AtomicU64::new(0),
             unflushed: Mutex::default(),
+            decisions: AtomicU64::new(0),
         })
     }
 
@@ -202,9 +215,11 @@ impl TableTree {
     /// the end of what is rewritten if every view lies at or above that, and nothing otherwise.
     pub(crate) fn flush(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
         let reaches = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).reaches;
-        let threshold = || match oldest_view() >= reaches {
-            true => SEQNO_BASE + reaches.0,
-            false => 0,
+        let threshold = || {
+            self.decisions.fetch_add(1, Ordering::SeqCst);
+            let drops = oldest_view() >= reaches;
+            self.decisions.fetch_add(1, Ordering::SeqCst);
+            if drops { SEQNO_BASE + reaches.0 } else { 0 }
         };
         {
             let lock = self.tree.get_flush_lock();
@@ -244,9 +259,35 @@ impl TableTree {
         Ok((count, bytes))
     }
 
-    /// The value of a key as of commit `seq`.
+    /// The value of a key as of commit `seq`, at which a view reads.
     pub(crate) fn get(&self, key: &[u8], seq: Seq) -> Result<Option<Bytes>> {
-        self.read(key, read_seqno(seq))
+        let found = match key.len() {
+            0..=SHORT_KEY_BYTES => {
+                let mut stored = [USER_KEY; 1 + SHORT_KEY_BYTES];
+                stored[1..=key.len()].copy_from_slice(key);
+                self.tree.get(&stored[..=key.len()], read_seqno(seq))
+            }
+            _ => self.tree.get(stored_key(key), read_seqno(seq)),
+        };
+        Ok(found.map_err(self.failed("read"))?.map(Bytes::from))
+    }
+
+    /// The value of a key as of the last commit that is `visible`, without a view; `None` if what a
+    /// view would have kept may have been dropped meanwhile.
+    ///
+    /// What is dropped is decided by what was visible then. If that was before this read began, it
+    /// was no later than what is read here. If it comes later, it is noticed: a tree that lacks what
+    /// was dropped shows that after the decision.
+    pub(crate) fn get_unheld(
+        &self,
+        key: &[u8],
+        visible: impl FnOnce() -> Seq,
+    ) -> Result<Option<Option<Bytes>>> {
+        let before = self.decisions.load(Ordering::SeqCst);
+        let found = self.get(key, visible())?;
+        fence(Ordering::SeqCst);
+        let is_sure = before.is_multiple_of(2) && self.decisions.load(Ordering::SeqCst) == before;
+        Ok(is_sure.then_some(found))
     }
 
     /// The live rows of a range as of commit `seq`, from both ends.
@@ -260,11 +301,6 @@ impl TableTree {
         let rows = (!keys.is_empty())
             .then(|| self.tree.range::<Vec<u8>, _>((from, until), read_seqno(seq), None));
         TreeRange { tree: Arc::clone(self), rows }
-    }
-
-    fn read(&self, key: &[u8], seqno: u64) -> Result<Option<Bytes>> {
-        let value = self.tree.get(stored_key(key), seqno).map_err(self.failed("read"))?;
-        Ok(value.map(Bytes::from))
     }
 
     fn failed(&self, action: &'static str) -> impl Fn(lsm_tree::Error) -> Error + use<> {

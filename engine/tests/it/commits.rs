@@ -195,3 +195,45 @@ fn a_caller_that_unwinds_can_commit_and_halts_nobody() {
     assert!(own.is_some(), "its commit is there");
     database.commit(batch(table, 1, 1), WriteOptions::default()).expect("nothing has halted");
 }
+
+/// What a flush drops is decided while others read without a view: they still find every key, and
+/// never an older value than before.
+#[test]
+fn a_key_that_is_rewritten_all_the_time_is_always_there() {
+    const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+    let scratch = fast_directory();
+    let config =
+        Config { memtable_bytes_max: 64 << 10, ..Config::new(scratch.path().join("data")) };
+    let database = Database::open(config).expect("it opens");
+    let table = database.create_table("rows").expect("the name is free");
+    let write = |number: u64| {
+        let mut batch = WriteBatch::new();
+        let value = [&number.to_be_bytes()[..], &[b'v'; 1_000]].concat();
+        for key in KEYS {
+            batch.put(table.id(), key, value.clone());
+        }
+        database.commit(batch, WriteOptions::default()).expect("it commits");
+    };
+    write(0);
+    let over = AtomicBool::new(false);
+    let read = |key: &str| {
+        let (mut last, mut reads) = (0, 0_u64);
+        while !over.load(Ordering::Relaxed) {
+            let found = table.get(key.as_bytes()).expect("it can be read");
+            let found = found.unwrap_or_else(|| panic!("{key} was gone after {last}"));
+            let (number, _) = found.split_first_chunk().expect("it has a number");
+            let number = u64::from_be_bytes(*number);
+            assert!(last <= number, "{key} went back from {last} to {number}");
+            (last, reads) = (number, reads + 1);
+        }
+        reads
+    };
+    std::thread::scope(|scope| {
+        let readers = KEYS.map(|key| scope.spawn(move || read(key)));
+        (1..4_000).for_each(write);
+        over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            assert!(reader.join().expect("nothing was missing") > 0);
+        }
+    });
+}

@@ -13,11 +13,11 @@ const STALL: Duration = Duration::from_millis(100);
 struct Stalling(AtomicBool);
 
 impl Engine for Stalling {
-    fn commit(&self, _: Vec<RowChange>) -> Result<Committing> {
+    fn commit(&self, _: Vec<RowChange>) -> Result<()> {
         if !self.0.swap(true, Ordering::Relaxed) {
             steady_wait(STALL);
         }
-        Ok(Committing::Done)
+        Ok(())
     }
 
     fn get(&self, _: &[u8], _: &mut dyn FnMut(&[u8])) -> Result<bool> {
