@@ -123,6 +123,11 @@ pub trait Engine: Send + Sync {
     /// What the engine fails with.
     fn settle(&self) -> Result<()>;
 
+    /// Commits that were replayed when it was opened, where it tells.
+    fn replayed_commits(&self) -> Option<u64> {
+        None
+    }
+
     /// Closes it, so that all that was committed is there when it is opened again.
     ///
     /// # Errors

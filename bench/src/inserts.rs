@@ -14,6 +14,8 @@ pub struct Inserts {
     seed: u64,
     batch_events: u64,
     values: Values,
+    /// How often all keys were written before.
+    pass: u64,
 }
 
 impl Inserts {
@@ -30,7 +32,13 @@ impl Inserts {
         compressibility: f64,
     ) -> Result<Self> {
         let values = Values::new(seed, Sizes::Fixed(value_bytes), compressibility)?;
-        Ok(Self { seed, batch_events, values })
+        Ok(Self { seed, batch_events, values, pass: 0 })
+    }
+
+    /// The same keys once more, with other values in each pass; the first is 0.
+    #[must_use]
+    pub fn pass(self, pass: u64) -> Self {
+        Self { pass, ..self }
     }
 
     /// The batch of this number, from 0, of a writer.
@@ -58,7 +66,7 @@ impl Inserts {
         let number = writer << 40 | number;
         let scattered = Random::new(self.seed ^ number).next_u64();
         let key = [scattered.to_be_bytes(), number.to_be_bytes()].concat();
-        RowChange { key, value: Some(self.values.value(number)) }
+        RowChange { key, value: Some(self.values.value(self.pass << 48 ^ number)) }
     }
 }
 

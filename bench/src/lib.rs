@@ -17,12 +17,14 @@ mod instructions;
 mod latencies;
 mod limits;
 mod machine;
+mod memory;
 mod operation;
 mod own_process;
 mod random;
 mod read;
 mod report;
 mod restore;
+mod start;
 mod storage;
 mod trace;
 mod usage;
@@ -55,6 +57,9 @@ pub use limits::{
     LimitOptions, SyncGroup, limits,
 };
 pub use machine::Machine;
+pub use memory::{
+    MemoryOutcome, MemoryRow, MemoryRun, MemoryStage, measure_memory, memory_once, tell_memory,
+};
 pub use operation::Operation;
 pub use random::Random;
 pub use read::{
@@ -66,6 +71,10 @@ pub use restore::surrealkv_once;
 pub use restore::{
     Contender, Outcome, PostgresPeer, PreparedRestores, RESTORE_TABLE, RestoreOptions, RestoreRow,
     RestoreTarget, restore_once,
+};
+pub use start::{
+    StartEnd, StartOutcome, StartRow, StartRun, crash_once, fill_once, measure_closed,
+    measure_killed, open_once, tell_starts,
 };
 pub use storage::{StorageOptions, StoragePoint, StorageRow, storage};
 pub use trace::Trace;

@@ -49,6 +49,22 @@ enum Suite {
     Asof(suites::asof::AsofArgs),
     /// What a history costs to keep: W1 beside plain Parquet, and a long run of updates.
     Storage(suites::storage::StorageArgs),
+    /// How long it takes to open what was closed, and what has crashed.
+    Start(suites::start::StartArgs),
+    /// The filling of a database for the start suite.
+    #[command(hide = true)]
+    StartFill(suites::start::StartOnceArgs),
+    /// Commits of the start suite that a crash ends.
+    #[command(hide = true)]
+    StartCrash(suites::start::StartOnceArgs),
+    /// One opening of the start suite.
+    #[command(hide = true)]
+    StartOpen(suites::start::StartOnceArgs),
+    /// The most memory that a table takes to commit, seal, fold, restore and read.
+    Memory(suites::memory::MemoryArgs),
+    /// One stage of the memory suite.
+    #[command(hide = true)]
+    MemoryOnce(suites::memory::MemoryOnceArgs),
     /// Instructions that the hot paths take, counted by callgrind where valgrind is installed.
     Instructions(suites::instructions::InstructionsArgs),
     /// One hot path, once: what callgrind counts.
@@ -71,6 +87,12 @@ fn main() -> ExitCode {
         Suite::CompactOnce(arguments) => suites::compact::run_once(&arguments),
         Suite::Asof(arguments) => suites::asof::run(&arguments),
         Suite::Storage(arguments) => suites::storage::run(&arguments),
+        Suite::Start(arguments) => suites::start::run(&arguments),
+        Suite::StartFill(arguments) => suites::start::run_fill(&arguments),
+        Suite::StartCrash(arguments) => suites::start::run_crash(&arguments),
+        Suite::StartOpen(arguments) => suites::start::run_open(&arguments),
+        Suite::Memory(arguments) => suites::memory::run(&arguments),
+        Suite::MemoryOnce(arguments) => suites::memory::run_once(&arguments),
         Suite::Instructions(arguments) => suites::instructions::run(&arguments),
         Suite::HotPath(arguments) => suites::instructions::run_path(&arguments),
     };

@@ -15,6 +15,7 @@ mod model;
 mod once;
 mod told;
 
+pub(crate) use once::forget_pages;
 pub use once::{load_once, read_once};
 pub use told::tell_reads;
 

@@ -16,11 +16,14 @@ use foldback_log_tier::{CommittedBatch, Seq, TableId};
 use hashbrown::HashMap;
 
 mod applying;
+mod closing;
 mod flusher;
+mod replaying;
 mod tree;
 mod view;
 
 pub(crate) use flusher::Flusher;
+pub(crate) use replaying::ReplayedEvents;
 pub(crate) use tree::{TableTree, TreeResources};
 pub use view::{PresentView, Range, Row};
 

@@ -148,38 +148,88 @@ impl FrameHeader {
     }
 }
 
-/// Decodes a payload whose checksum matched. Keys and values are slices of it, not copies.
+/// One event where it lies in a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventRef<'a> {
+    /// The table that it changes.
+    pub table: TableId,
+    /// The key.
+    pub key: &'a [u8],
+    /// The key's new value; `None` deletes it.
+    pub value: Option<&'a [u8]>,
+}
+
+/// The events of a commit where they lie, in order. It ends after the first error; whoever reaches
+/// its end has checked the whole payload.
+#[derive(Clone, Debug)]
+pub struct EventRefs<'a> {
+    rest: &'a [u8],
+    left: usize,
+}
+
+impl<'a> Iterator for EventRefs<'a> {
+    type Item = Result<EventRef<'a>, &'static str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                read_event(&mut self.rest)
+            }
+            None if self.rest.is_empty() => return None,
+            None => Err("bytes follow the last event of a commit"),
+        };
+        if read.is_err() {
+            (self.rest, self.left) = (&[], 0);
+        }
+        Some(read)
+    }
+}
+
+/// Reads a payload whose checksum matched, without copies; `None` is a mark.
 ///
 /// # Errors
 ///
-/// What in it no encoder writes.
-pub fn decode_payload(mut rest: Bytes) -> Result<FrameContent, &'static str> {
+/// What in its fixed part no encoder writes.
+pub fn read_payload(mut rest: &[u8]) -> Result<Option<(Commit, EventRefs<'_>)>, &'static str> {
     if rest.is_empty() {
-        return Ok(FrameContent::Mark);
+        return Ok(None);
     }
     if rest.len() < PAYLOAD_FIXED_BYTES {
         return Err("a payload is too short for a commit");
     }
     let seq = Seq(rest.get_u64_le());
     let timestamp = Timestamp(rest.get_i64_le());
-    let count = usize::try_from(rest.get_u32_le()).map_err(|_| "too many events")?;
+    let left = usize::try_from(rest.get_u32_le()).map_err(|_| "too many events")?;
     if !(Seq(1)..=Seq::MAX).contains(&seq) {
         return Err("a seq is out of range");
     }
-    if count > rest.len() / EVENT_FIXED_BYTES {
+    if left > rest.len() / EVENT_FIXED_BYTES {
         return Err("a commit says that it has more events than its payload can hold");
     }
-    let mut events = Vec::with_capacity(count);
-    for _ in 0..count {
-        events.push(decode_event(&mut rest)?);
+    Ok(Some((Commit { seq, timestamp }, EventRefs { rest, left })))
+}
+
+/// Decodes a payload whose checksum matched. Keys and values are slices of it, not copies.
+///
+/// # Errors
+///
+/// What in it no encoder writes.
+pub fn decode_payload(payload: Bytes) -> Result<FrameContent, &'static str> {
+    let Some((commit, events)) = read_payload(&payload)? else { return Ok(FrameContent::Mark) };
+    let batch = decode_events(&payload, events)?;
+    Ok(FrameContent::Commit(CommittedBatch { commit, batch }))
+}
+
+/// The events of a payload as slices of it.
+pub(crate) fn decode_events(payload: &Bytes, events: EventRefs<'_>) -> Result<Batch, &'static str> {
+    let mut decoded = Vec::with_capacity(events.left);
+    for event in events {
+        let EventRef { table, key, value } = event?;
+        let change = value.map_or(Change::Delete, |value| Change::Put(payload.slice_ref(value)));
+        decoded.push(Event { table, key: payload.slice_ref(key), change });
     }
-    if !rest.is_empty() {
-        return Err("bytes follow the last event of a commit");
-    }
-    Ok(FrameContent::Commit(CommittedBatch {
-        commit: Commit { seq, timestamp },
-        batch: Batch { events },
-    }))
+    Ok(Batch { events: decoded })
 }
 
 /// Decodes the frame that `bytes` begins with, and says how long it is.
@@ -218,29 +268,28 @@ fn encode_event(event: &Event, out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-fn decode_event(rest: &mut Bytes) -> Result<Event, &'static str> {
-    if rest.len() < EVENT_FIXED_BYTES {
+fn read_event<'a>(rest: &mut &'a [u8]) -> Result<EventRef<'a>, &'static str> {
+    let Some((mut fixed, after)) = rest.split_at_checked(EVENT_FIXED_BYTES) else {
         return Err("a payload ends inside an event");
-    }
-    let table = TableId(rest.get_u64_le());
-    let op = rest.get_u8();
-    let key_bytes = u64::from(rest.get_u32_le());
-    let value_bytes = u64::from(rest.get_u32_le());
+    };
+    let table = TableId(fixed.get_u64_le());
+    let op = fixed.get_u8();
+    let key_bytes = usize::try_from(fixed.get_u32_le()).map_err(|_| "a key is too long")?;
+    let value_bytes = usize::try_from(fixed.get_u32_le()).map_err(|_| "a value is too long")?;
     if table > TableId::MAX {
         return Err("a table id is out of range");
     }
-    if key_bytes + value_bytes > to_length(rest.len()) {
-        return Err("a key or a value runs past the end of its payload");
-    }
-    let key = rest.split_to(usize::try_from(key_bytes).map_err(|_| "a key is too long")?);
-    let value = rest.split_to(usize::try_from(value_bytes).map_err(|_| "a value is too long")?);
-    let change = match op {
-        OP_PUT => Change::Put(value),
-        OP_DELETE if value.is_empty() => Change::Delete,
+    let past_end = "a key or a value runs past the end of its payload";
+    let (key, after) = after.split_at_checked(key_bytes).ok_or(past_end)?;
+    let (value, after) = after.split_at_checked(value_bytes).ok_or(past_end)?;
+    *rest = after;
+    let value = match op {
+        OP_PUT => Some(value),
+        OP_DELETE if value.is_empty() => None,
         OP_DELETE => return Err("a delete has a value"),
         _ => return Err("an event is neither a put nor a delete"),
     };
-    Ok(Event { table, key, change })
+    Ok(EventRef { table, key, value })
 }
 
 /// Fills in the header of `frame`, whose payload is complete.

@@ -109,6 +109,10 @@ impl Engine for FoldbackEngine {
         }
     }
 
+    fn replayed_commits(&self) -> Option<u64> {
+        Some(self.database.opening().replayed_commits)
+    }
+
     fn close(self: Box<Self>) -> Result<()> {
         Ok(())
     }

@@ -21,3 +21,13 @@ fn no_two_writers_share_a_key_and_the_oracle_is_all_they_wrote() {
     assert_eq!(inserts.fingerprint(&batches), found);
     assert_eq!(found.rows, 80);
 }
+
+#[test]
+fn another_pass_has_the_same_keys_and_other_values() {
+    let inserts = Inserts::new(7, 10, 200, 2.0).expect("it is possible");
+    let (first, second) = (inserts.batch(0, 3), inserts.pass(1).batch(0, 3));
+    for (first, second) in first.into_iter().zip(second) {
+        assert_eq!(first.key, second.key);
+        assert_ne!(first.value, second.value);
+    }
+}

@@ -107,7 +107,7 @@ fn check(run: &ReadRun, client: &Client, found: Fingerprint) -> Result<()> {
 
 /// Has the kernel drop all pages of the files of a directory, which are synced first. Files that
 /// the engine removes meanwhile have none.
-fn forget_pages(directory: &Path) -> Result<()> {
+pub(crate) fn forget_pages(directory: &Path) -> Result<()> {
     for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
         let path = entry.map_err(Error::io("list", directory))?.path();
         if path.is_dir() {

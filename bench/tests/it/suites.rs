@@ -186,6 +186,47 @@ fn reads_of_the_past_are_told_by_kind() {
     assert!(report.verdicts.last().is_some_and(|said| said.ends_with("results correct")));
 }
 
+#[test]
+fn a_start_is_measured_after_a_close_and_after_a_crash() {
+    let report = report(&[
+        "start",
+        "--state-bytes",
+        "500000",
+        "--events",
+        "1000,3000",
+        "--runs",
+        "2",
+        "--engines",
+        "foldback",
+    ]);
+    let cases: Vec<_> = report.rows.iter().map(|row| row.case.as_str()).collect();
+    let closed = ["closed, 2400 events", "closed, 2400 events, cold"];
+    assert_eq!(cases, [&closed[..], &["killed, 1000 events", "killed, 3000 events"]].concat());
+    for row in &report.rows {
+        let open = row.figure_of("open").expect("it is measured");
+        assert!(open.runs.len() == 2 && open.min() > 0.0, "{row:?}");
+    }
+    let replayed = |case| report.median_of("foldback", case, "replayed");
+    assert_eq!(replayed("killed, 1000 events"), Some(1_000.0));
+    assert_eq!(replayed("killed, 3000 events"), Some(3_000.0));
+    let said = report.verdicts.last().expect("there is a verdict");
+    assert!(said.contains("replay of 3000 events at ") && said.ends_with("results correct"));
+}
+
+#[test]
+fn the_peak_of_each_part_of_a_tables_life_is_told() {
+    let report = report(&["memory", "--state-bytes", "5000000", "--batch", "100"]);
+    let stages: Vec<_> = report.rows.iter().map(|row| row.case.as_str()).collect();
+    assert_eq!(stages, ["commit and seal", "merge and fold", "all at once", "restore", "read"]);
+    for row in &report.rows {
+        let peak = row.figure_of("peak").expect("Linux tells").median();
+        let count = row.figure_of("count").expect("told").median();
+        assert!(peak > 1e6 && peak < 300e6 && count > 0.0, "{row:?}");
+    }
+    let said = report.verdicts.last().expect("there is a verdict");
+    assert!(said.ends_with(", within 512 MiB: yes; results correct"), "{said}");
+}
+
 /// What can't be put out is refused before anything is measured.
 #[test]
 fn options_that_are_not_possible_are_refused() {
@@ -198,5 +239,7 @@ fn options_that_are_not_possible_are_refused() {
     refused(&["restore", "--store-option", "region"], "give NAME=VALUE");
     refused(&["growth", "--directory", "/no/such/place"], "could not make a directory in");
     refused(&["compact-once"], "name the bucket");
+    refused(&["start", "--events", "0"], "0 is not in 1..");
+    refused(&["memory", "--quick", "--state-bytes", "1"], "cannot be used with");
     refused(&["storage", "--only", "both"], "possible values: w1, updates");
 }

@@ -1,28 +1,24 @@
 //! Bringing the present up to the log's tip after the last process ended, however it ended.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use foldback_compactor::{HistoryReader, Interval, Network, Publisher};
 use foldback_log_tier::local_log::LocalLog;
-use foldback_log_tier::{Change, CommittedBatch, Event, KeyRange, Seq, TableId};
+use foldback_log_tier::{Change, KeyRange, Seq, TableId};
 
 use crate::catalog::Catalog;
 use crate::identity::DirectoryState;
-use crate::log_writer::event_bytes;
 use crate::past::again_if_gone;
-use crate::present::{Present, TableTree};
+use crate::present::{Present, ReplayedEvents, TableTree};
 use crate::reading::Places;
 use crate::restore::PlanRows;
 use crate::{Error, Result, Selection, TableRecord};
 
-/// Bytes of keys and values that are applied at once.
-const GROUP_BYTES: u64 = 4 << 20;
+mod trees;
 
-/// Most commits that are applied at once.
-const GROUP_COMMITS_MAX: usize = 16 << 10;
+use trees::{Behind, replay_trees};
 
 /// What replaying came to.
 pub(super) struct Replayed {
@@ -43,26 +39,19 @@ pub(super) fn replay(
 ) -> Result<Replayed> {
     let present = rebuild.present;
     let (mut rebuilt_tables, mut lost_tables) = (Vec::new(), Vec::new());
-    let mut positions = HashMap::new();
+    let mut behind = Vec::new();
 
     let (tree, rebuilt) = rebuild.open_or_rebuild_catalog(state)?;
     rebuilt_tables.extend(rebuilt);
     let position = tree.position()?.unwrap_or(Seq::ZERO);
     check_not_ahead(log, "the catalog", position)?;
-    positions.insert(TableId::CATALOG, position);
     let mut catalog = Catalog::default();
     for row in tree.range(&KeyRange::all(), Seq::MAX) {
         let (key, value) = row?;
-        catalog.absorb(&key, &foldback_log_tier::Change::Put(value))?;
+        catalog.absorb(&key, &Change::Put(value))?;
     }
+    let mut commits = replay_catalog(&tree, log, position, &mut catalog)?;
     present.serve(tree);
-    each_commit_after(log, position, |committed| {
-        let events = committed.batch.events.iter();
-        for event in events.filter(|event| event.table == TableId::CATALOG) {
-            catalog.absorb(&event.key, &event.change)?;
-        }
-        Ok(())
-    })?;
 
     let live: Vec<_> = catalog.live().cloned().collect();
     for directory in present.directories()? {
@@ -79,75 +68,40 @@ pub(super) fn replay(
         rebuilt_tables.extend(rebuilt);
         let position = tree.position()?.unwrap_or(Seq::ZERO).max(record.created.seq);
         check_not_ahead(log, &record.name, position)?;
-        positions.insert(record.id, position);
+        behind.push(Behind { tree: Arc::clone(&tree), position });
         present.serve(tree);
     }
 
-    let commits = replay_trees(rebuild, log, &positions)?;
+    commits += replay_trees(log, behind, rebuild.memtable_bytes_max)?;
     present.publish(log.tip().seq);
     Ok(Replayed { catalog, commits, rebuilt_tables, lost_tables })
 }
 
-/// Applies to each tree the events after its position; returns the number of commits applied.
-///
-/// Trees are flushed on the way, so that a long log needs no more memory than writing it did.
-fn replay_trees(
-    rebuild: &Rebuild<'_>,
+/// Applies to the catalog and to its tree what came after `position`; returns how many commits.
+fn replay_catalog(
+    tree: &TableTree,
     log: &LocalLog,
-    positions: &HashMap<TableId, Seq>,
+    position: Seq,
+    catalog: &mut Catalog,
 ) -> Result<u64> {
-    let first = positions.values().min().copied().unwrap_or_default();
-    let (mut commits, mut group) = (0, Group::default());
-    each_commit_after(log, first, |mut committed| {
-        let seq = committed.commit.seq;
-        let missing = |table: TableId| positions.get(&table).is_some_and(|at| *at < seq);
-        committed.batch.events.retain(|event| missing(event.table));
-        if committed.batch.events.is_empty() {
-            return Ok(());
-        }
-        committed.batch.events.shrink_to_fit();
-        committed.batch.events.iter_mut().for_each(own);
-        commits += 1;
-        group.push(committed);
-        if group.bytes >= GROUP_BYTES || group.commits.len() == GROUP_COMMITS_MAX {
-            group.apply(rebuild)?;
-        }
-        Ok(())
-    })?;
-    group.apply(rebuild)?;
-    Ok(commits)
-}
-
-/// Commits that are applied together.
-#[derive(Default)]
-struct Group {
-    commits: Vec<CommittedBatch>,
-    bytes: u64,
-    /// Bytes that were applied since trees were last flushed.
-    unflushed_bytes: u64,
-}
-
-impl Group {
-    fn push(&mut self, committed: CommittedBatch) {
-        self.bytes += committed.batch.events.iter().map(event_bytes).sum::<u64>();
-        self.commits.push(committed);
-    }
-
-    fn apply(&mut self, rebuild: &Rebuild<'_>) -> Result<()> {
-        let Some(last) = self.commits.last() else { return Ok(()) };
-        let seq = last.commit.seq;
-        rebuild.present.apply(&mut self.commits);
-        self.commits.clear();
-        self.unflushed_bytes += std::mem::take(&mut self.bytes);
-        if self.unflushed_bytes >= rebuild.memtable_bytes_max / 2 {
-            self.unflushed_bytes = 0;
-            for tree in rebuild.present.trees() {
-                tree.seal_memtable(seq);
-                tree.flush(|| seq)?;
+    let (mut commits, mut last, mut events) = (0, position, ReplayedEvents::default());
+    let reader = log.reader();
+    for info in log.segments().iter().filter(|info| info.last > position) {
+        reader.visit_segment(info, |commit, event| -> Result<()> {
+            if event.table != TableId::CATALOG || commit.seq <= position {
+                return Ok(());
             }
-        }
-        Ok(())
+            commits += u64::from(last < commit.seq);
+            last = commit.seq;
+            let put = |value| Change::Put(Bytes::copy_from_slice(value));
+            catalog.absorb(event.key, &event.value.map_or(Change::Delete, put))?;
+            events.push(commit.seq, event);
+            Ok(())
+        })?;
     }
+    events.sort();
+    events.apply(tree);
+    Ok(commits)
 }
 
 /// Refuses a log that ends before what a tree has flushed: commits were lost from its end, and new
@@ -162,32 +116,6 @@ fn check_not_ahead(log: &LocalLog, name: &str, position: Seq) -> Result<()> {
              run `recover` into an empty directory to get back what was sealed"
         ))),
     }
-}
-
-/// Copies key and value out of the log's read buffer, which would be kept with them.
-fn own(event: &mut Event) {
-    event.key = Bytes::copy_from_slice(&event.key);
-    if let Change::Put(value) = &mut event.change {
-        *value = Bytes::copy_from_slice(value);
-    }
-}
-
-/// Reads the commits of the log after `position`, in order.
-fn each_commit_after(
-    log: &LocalLog,
-    position: Seq,
-    mut act: impl FnMut(CommittedBatch) -> Result<()>,
-) -> Result<()> {
-    let reader = log.reader();
-    for info in log.segments().iter().filter(|info| info.last > position) {
-        for committed in reader.read_segment(info)? {
-            let committed = committed?;
-            if committed.commit.seq > position {
-                act(committed)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What it takes to fold a tree again from history.

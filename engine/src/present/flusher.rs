@@ -1,10 +1,11 @@
-//! The thread that writes sealed memtables to disk and compacts the trees.
+//! The thread that writes sealed memtables to disk and compacts the trees; when it ends, most of
+//! what memory holds is flushed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::Present;
+use super::{Present, closing};
 use crate::health::Health;
 use crate::threads;
 
@@ -12,6 +13,7 @@ use crate::threads;
 #[derive(Debug)]
 pub(crate) struct Flusher {
     present: Arc<Present>,
+    health: Arc<Health>,
     stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -22,11 +24,12 @@ impl Flusher {
         let stopped = Arc::new(AtomicBool::new(false));
         let thread = {
             let (present, stopped) = (Arc::clone(&present), Arc::clone(&stopped));
+            let of_thread = Arc::clone(&health);
             threads::spawn("foldback-flusher", Arc::clone(&health), move || {
-                run(&present, &stopped, &health);
+                run(&present, &stopped, &of_thread);
             })
         };
-        Self { present, stopped, thread: Some(thread) }
+        Self { present, health, stopped, thread: Some(thread) }
     }
 }
 
@@ -35,10 +38,23 @@ impl Drop for Flusher {
         self.stopped.store(true, Ordering::Release);
         self.present.flushing.raise();
         threads::join(self.thread.take());
+        // Of a database that has halted, it is not known how far its log is synced.
+        if self.health.halted().is_some() {
+            return;
+        }
+        if let Err(error) = closing::flush_most(&self.present) {
+            tracing::warn!(%error, "not flushed at the end; the next opening replays the log");
+        }
     }
 }
 
 fn run(present: &Present, stopped: &AtomicBool, health: &Health) {
+    // The last process may have ended before it compacted what it flushed.
+    for tree in present.trees() {
+        if let Err(error) = tree.compact(|| present.oldest_view()) {
+            return health.halt(error.to_string());
+        }
+    }
     while !stopped.load(Ordering::Acquire) {
         let seen = present.flushing.count();
         let waiting = present.trees().into_iter().filter(|tree| tree.has_sealed());

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use foldback_log_tier::{Change, KeyRange, Seq, TableId};
 use lsm_tree::config::{
     BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PinningPolicy,
@@ -174,6 +174,16 @@ impl TableTree {
         self.memtable_bytes.fetch_max(bytes, Ordering::AcqRel);
     }
 
+    /// Applies one event whose key is stored already, as [`Self::apply`] does.
+    pub(super) fn apply_stored(&self, seq: Seq, key: Bytes, value: Option<Bytes>) {
+        let seqno = SEQNO_BASE + seq.0;
+        let (_, bytes) = match value {
+            Some(value) => self.tree.insert(key, value, seqno),
+            None => self.tree.remove(key, seqno),
+        };
+        self.memtable_bytes.fetch_max(bytes, Ordering::AcqRel);
+    }
+
     /// Bytes of the memtable that takes writes.
     pub(crate) fn memtable_bytes(&self) -> u64 {
         self.memtable_bytes.load(Ordering::Acquire)
@@ -207,34 +217,47 @@ impl TableTree {
         unflushed.reaches = position;
     }
 
-    /// Writes the sealed memtable to disk, and compacts. What was superseded is dropped on the way,
-    /// unless a view reads below what is rewritten.
+    /// Writes the sealed memtable to disk, and compacts.
+    pub(crate) fn flush(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
+        self.flush_sealed(&oldest_view)?;
+        self.compact(oldest_view)
+    }
+
+    /// Writes the sealed memtable to disk. What was superseded is dropped on the way, unless a view
+    /// reads below what is rewritten.
     ///
     /// lsm-tree drops an event below its threshold even if the one that supersedes it is above, as
     /// its own readers of old states read old structures. Ours read the newest. So the threshold is
     /// the end of what is rewritten if every view lies at or above that, and nothing otherwise.
-    pub(crate) fn flush(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
-        let reaches = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).reaches;
-        let threshold = || {
-            self.decisions.fetch_add(1, Ordering::SeqCst);
-            let drops = oldest_view() >= reaches;
-            self.decisions.fetch_add(1, Ordering::SeqCst);
-            if drops { SEQNO_BASE + reaches.0 } else { 0 }
-        };
+    pub(crate) fn flush_sealed(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
         {
             let lock = self.tree.get_flush_lock();
-            self.tree.flush(&lock, threshold()).map_err(self.failed("flushed"))?;
+            let threshold = self.threshold(oldest_view);
+            self.tree.flush(&lock, threshold).map_err(self.failed("flushed"))?;
         }
-        {
-            // A memtable that was sealed meanwhile keeps the older `sealed`: too low is safe.
-            let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
-            if !self.has_sealed() {
-                unflushed.sealed = None;
-            }
+        // A memtable that was sealed meanwhile keeps the older `sealed`: too low is safe.
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.has_sealed() {
+            unflushed.sealed = None;
         }
+        Ok(())
+    }
+
+    /// Compacts what is on disk where that is due, and drops what was superseded as a flush does.
+    pub(crate) fn compact(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
         let strategy =
             lsm_tree::compaction::Leveled::default().with_table_target_size(TABLE_BYTES_TARGET);
-        self.tree.compact(Arc::new(strategy), threshold()).map_err(self.failed("compacted"))
+        let threshold = self.threshold(oldest_view);
+        self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))
+    }
+
+    /// Below which number what was superseded may be dropped.
+    fn threshold(&self, oldest_view: impl Fn() -> Seq) -> u64 {
+        let reaches = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).reaches;
+        self.decisions.fetch_add(1, Ordering::SeqCst);
+        let drops = oldest_view() >= reaches;
+        self.decisions.fetch_add(1, Ordering::SeqCst);
+        if drops { SEQNO_BASE + reaches.0 } else { 0 }
     }
 
     /// Loads a sorted state into this tree, which is new and empty, durably. Returns the number of
@@ -352,9 +375,14 @@ impl DoubleEndedIterator for TreeRange {
 /// How a user's key is stored.
 fn stored_key(key: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(1 + key.len());
-    stored.push(USER_KEY);
-    stored.extend_from_slice(key);
+    store_key(key, &mut stored);
     stored
+}
+
+/// Appends a user's key as it is stored: a byte, and then the key.
+pub(super) fn store_key(key: &[u8], out: &mut impl BufMut) {
+    out.put_u8(USER_KEY);
+    out.put_slice(key);
 }
 
 /// The number at which a read sees every event up to commit `seq`: it sees those below it.

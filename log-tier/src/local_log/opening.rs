@@ -102,8 +102,8 @@ fn sealed_info(mut reader: SegmentReader, next: &SegmentReader) -> Result<Segmen
         );
         return Err(damage(PREVIOUS_OFFSET, reason));
     }
-    let first_timestamp = match reader.step()? {
-        Step::Commit(committed) => committed.commit.timestamp,
+    let first_timestamp = match reader.step_over()? {
+        Step::Commit(commit) => commit.timestamp,
         Step::End => return Err(reader.corrupt("a sealed segment has no commit")),
         Step::Bad(reason) => return Err(reader.corrupt(reason)),
     };

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::SegmentInfo;
+use crate::frame::{EventRef, EventRefs};
 use crate::fs::Fs;
 use crate::segment::{SegmentReader, Step};
-use crate::{CommittedBatch, DatabaseId, Result, Seq};
+use crate::{Commit, CommittedBatch, DatabaseId, Error, Result, Seq};
 
 /// Reads segments of one log. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,6 +34,40 @@ impl LogReader {
         let reader = SegmentReader::open(&*self.fs, &self.directory, self.database, first, false)?;
         Ok(SegmentFrames { reader, last: segment.last, failed: false })
     }
+
+    /// Shows the events of `segment` up to `segment.last`, in order, where they lie. An error of
+    /// `act` ends it, and is returned.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::read_segment`] and of what it returns, and that of `act`.
+    pub fn visit_segment<E: From<Error>>(
+        &self,
+        segment: &SegmentInfo,
+        mut act: impl FnMut(Commit, EventRef<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut frames = self.read_segment(segment)?;
+        while frames.reader.tip().seq < frames.last {
+            let step =
+                frames.reader.step_with(|commit, events, _| show(commit, events, &mut act))?;
+            frames.commit(step)??;
+        }
+        Ok(())
+    }
+}
+
+/// Shows events until one is damaged, which is the outer error, or until `act` fails.
+fn show<E>(
+    commit: Commit,
+    mut events: EventRefs<'_>,
+    act: &mut impl FnMut(Commit, EventRef<'_>) -> Result<(), E>,
+) -> Result<Result<(), E>, &'static str> {
+    while let Some(event) = events.next().transpose()? {
+        if let Err(error) = act(commit, event) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// The commits of one segment, in order. It ends after the first error.
@@ -61,7 +96,13 @@ impl Iterator for SegmentFrames {
 
 impl SegmentFrames {
     fn read(&mut self) -> Result<CommittedBatch> {
-        match self.reader.step()? {
+        let step = self.reader.step()?;
+        self.commit(step)
+    }
+
+    /// The commit of a step: there has to be one.
+    fn commit<T>(&self, step: Step<T>) -> Result<T> {
+        match step {
             Step::Commit(committed) => Ok(committed),
             Step::Bad(reason) => Err(self.reader.corrupt(reason)),
             Step::End => {

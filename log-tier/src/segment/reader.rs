@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{ADVICE, FRAMES_OFFSET, SEGMENT_HEADER_BYTES, SegmentHeader, segment_path};
-use crate::frame::{self, FRAME_HEADER_BYTES, FrameContent, FrameHeader};
+use crate::frame::{self, EventRefs, FRAME_HEADER_BYTES, FrameHeader};
 use crate::fs::{Fs, FsFile, to_index, to_length};
 use crate::{Commit, CommittedBatch, DatabaseId, Error, Result, Seq};
 
@@ -17,9 +17,9 @@ const READ_BYTES_MAX: usize = 1 << 20;
 
 /// What lies at the reader's offset.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum Step<T> {
     /// A commit; the offset is past it now.
-    Commit(CommittedBatch),
+    Commit(T),
     /// The end of the written part: the end of the file, zeros, or a mark.
     End,
     /// Bytes that are no frame. Whether that is damage depends on what follows them.
@@ -101,7 +101,26 @@ impl SegmentReader {
     /// # Errors
     ///
     /// [`Error::Corrupt`] if a frame is intact but can't be what the log wrote there.
-    pub(crate) fn step(&mut self) -> Result<Step> {
+    pub(crate) fn step(&mut self) -> Result<Step<CommittedBatch>> {
+        self.step_with(|commit, events, payload| {
+            let batch = frame::decode_events(payload, events)?;
+            Ok(CommittedBatch { commit, batch })
+        })
+    }
+
+    /// As [`Self::step`], for who only wants to know that there is a sound commit.
+    pub(crate) fn step_over(&mut self) -> Result<Step<Commit>> {
+        self.step_with(|commit, mut events, _| {
+            events.try_for_each(|event| event.map(drop))?;
+            Ok(commit)
+        })
+    }
+
+    /// As [`Self::step`]; what `read` makes of a payload is what a commit becomes.
+    pub(crate) fn step_with<T>(
+        &mut self,
+        read: impl FnOnce(Commit, EventRefs<'_>, &Bytes) -> Result<T, &'static str>,
+    ) -> Result<Step<T>> {
         let offset = self.offset;
         let header = self.window(FRAME_HEADER_BYTES)?;
         if header.iter().all(|byte| *byte == 0) {
@@ -121,18 +140,19 @@ impl SegmentReader {
         else {
             return Ok(Step::Bad("the checksum of a frame does not match"));
         };
-        match frame::decode_payload(payload).map_err(|reason| self.corrupt(reason))? {
-            FrameContent::Mark if header.durable == offset => {
+        match frame::read_payload(&payload).map_err(|reason| self.corrupt(reason))? {
+            None if header.durable == offset => {
                 self.durable = offset;
                 Ok(Step::End)
             }
-            FrameContent::Mark => Err(self.corrupt("a mark does not speak of its own place")),
-            FrameContent::Commit(committed) => {
-                self.check_order(committed.commit)?;
-                self.tip = committed.commit;
+            None => Err(self.corrupt("a mark does not speak of its own place")),
+            Some((commit, events)) => {
+                self.check_order(commit)?;
+                let read = read(commit, events, &payload).map_err(|why| self.corrupt(why))?;
+                self.tip = commit;
                 self.durable = self.durable.max(header.durable);
                 self.offset += header.frame_bytes();
-                Ok(Step::Commit(committed))
+                Ok(Step::Commit(read))
             }
         }
     }

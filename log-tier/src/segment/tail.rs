@@ -34,9 +34,9 @@ pub(crate) struct SegmentTail {
 pub(crate) fn find_tail(reader: &mut SegmentReader) -> Result<SegmentTail> {
     let mut first_timestamp = None;
     let bad = loop {
-        match reader.step()? {
-            Step::Commit(committed) => {
-                first_timestamp.get_or_insert(committed.commit.timestamp);
+        match reader.step_over()? {
+            Step::Commit(commit) => {
+                first_timestamp.get_or_insert(commit.timestamp);
             }
             Step::End => break None,
             Step::Bad(reason) => break Some(reason),

@@ -1,0 +1,124 @@
+//! Events that a log is replayed by: gathered where they are read, brought into the order of keys,
+//! and applied by several threads at once.
+//!
+//! Nobody reads a tree that is replayed into, so the order of events is free, and neighbours share
+//! their way down the memtable. Key and value lie beside each other in blocks that are as large as
+//! some hundred events, so that an event takes no memory of its own.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use foldback_log_tier::Seq;
+use foldback_log_tier::frame::EventRef;
+
+use super::tree::store_key;
+use super::{TableTree, applying};
+
+/// Bytes of a block, which stays in memory until all its events are flushed.
+const BLOCK_BYTES: usize = 64 << 10;
+/// Events that a thread applies before it looks for more.
+const EVENTS_PER_SHARE: usize = 512;
+
+/// Events of one table, to be applied together.
+#[derive(Debug, Default)]
+pub(crate) struct ReplayedEvents {
+    events: Vec<StoredEvent>,
+    /// The seq of the first one that was read.
+    first: Option<Seq>,
+    /// What is left of the newest block.
+    block: BytesMut,
+}
+
+/// An event as its tree stores it.
+#[derive(Debug, Default)]
+struct StoredEvent {
+    key: Bytes,
+    value: Option<Bytes>,
+    seq: Seq,
+}
+
+impl ReplayedEvents {
+    /// Room for as many events as these are.
+    pub(crate) fn another(&self) -> Self {
+        Self { events: Vec::with_capacity(self.events.len()), ..Self::default() }
+    }
+
+    /// Adds an event of commit `seq`; they come in the order of the log.
+    pub(crate) fn push(&mut self, seq: Seq, event: EventRef<'_>) {
+        self.first.get_or_insert(seq);
+        let bytes = 1 + event.key.len() + event.value.map_or(0, <[u8]>::len);
+        if self.block.capacity() < bytes {
+            self.block = BytesMut::with_capacity(bytes.max(BLOCK_BYTES));
+        }
+        store_key(event.key, &mut self.block);
+        let key = self.block.split().freeze();
+        let value = event.value.map(|value| {
+            self.block.put_slice(value);
+            self.block.split().freeze()
+        });
+        self.events.push(StoredEvent { key, value, seq });
+    }
+
+    /// Brings the events into the order of keys.
+    pub(crate) fn sort(&mut self) {
+        let same = self.same_bytes();
+        let events = &mut self.events;
+        let mut order: Vec<_> =
+            (0..).zip(&*events).map(|(at, event)| (head(&event.key[same..]), at)).collect();
+        // Heads decide nearly always, and lie where they are compared.
+        order.sort_unstable_by(|(head, at), (other_head, other)| {
+            head.cmp(other_head).then_with(|| {
+                let (event, other) = (&events[*at], &events[*other]);
+                (&event.key, event.seq).cmp(&(&other.key, other.seq))
+            })
+        });
+        self.events = order.into_iter().map(|(_, at)| std::mem::take(&mut events[at])).collect();
+    }
+
+    /// How many bytes all keys have in common, from the first on.
+    fn same_bytes(&self) -> usize {
+        let Some((first, others)) = self.events.split_first() else { return 0 };
+        others.iter().fold(first.key.len(), |same, event| {
+            let both = event.key.iter().zip(&first.key[..same]);
+            both.take_while(|(one, other)| one == other).count()
+        })
+    }
+
+    /// Applies all of them to their tree, and holds none then.
+    pub(crate) fn apply(&mut self, tree: &TableTree) {
+        let Some(first) = self.first.take() else { return };
+        tree.begin(first);
+        let mut events = std::mem::take(&mut self.events);
+        let threads = events.len().div_ceil(EVENTS_PER_SHARE).min(applying::threads_max());
+        let shares = Mutex::new(events.chunks_mut(EVENTS_PER_SHARE));
+        let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
+        // All take shares until there are none: where a thread is refused, the others do its part.
+        let work = || std::iter::from_fn(next).for_each(|share| apply_share(tree, share));
+        std::thread::scope(|scope| {
+            let more = (1..threads).map(|_| {
+                let builder = std::thread::Builder::new().name("foldback-applier".to_owned());
+                builder.spawn_scoped(scope, work)
+            });
+            let _ = more.take_while(std::io::Result::is_ok).count();
+            work();
+        });
+    }
+}
+
+fn apply_share(tree: &TableTree, share: &mut [StoredEvent]) {
+    for StoredEvent { key, value, seq } in share.iter_mut().map(std::mem::take) {
+        tree.apply_stored(seq, key, value);
+    }
+}
+
+/// The first eight bytes as a number of the same order; a shorter key comes before those that it
+/// begins, or is their equal.
+fn head(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let length = key.len().min(8);
+    bytes[..length].copy_from_slice(&key[..length]);
+    u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests;
