@@ -63,7 +63,7 @@ pub struct CommitOutcome {
     pub events: u64,
     /// Until the last of them was answered, in microseconds.
     pub wall_micros: u64,
-    /// Until the engine had flushed, compacted and sealed what it does by itself, and was closed.
+    /// Until the engine had flushed, compacted and sealed what it does by itself.
     pub settled_micros: u64,
     /// CPU of all threads until then, in microseconds.
     pub cpu_micros: u64,

@@ -196,12 +196,6 @@ impl EngineKind {
         }
     }
 
-    /// Whether it has a log, which can be synced, and from which it comes back.
-    #[must_use]
-    pub fn has_log(self) -> bool {
-        self != Self::LsmTree
-    }
-
     /// Whether it is Foldback.
     #[must_use]
     pub fn is_ours(self) -> bool {

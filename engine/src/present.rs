@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(crate) struct Present {
     trees: RwLock<HashMap<TableId, Arc<TableTree>>>,
     visible: AtomicU64,
     applying_threads_max: usize,
+    /// Whether the flusher is at work.
+    flushing_now: AtomicBool,
     /// How many views read at each seq: nothing that they can see may be compacted away.
     views: Mutex<BTreeMap<Seq, usize>>,
     /// Raised when a tree has something to flush, and when a flush is done.
@@ -91,6 +93,7 @@ impl Present {
             trees: RwLock::default(),
             visible: AtomicU64::new(0),
             applying_threads_max: applying::threads_max(),
+            flushing_now: AtomicBool::new(false),
             views: Mutex::default(),
             flushing: Signal::default(),
         }
@@ -194,6 +197,17 @@ impl Present {
     /// The last commit that views can see.
     pub(crate) fn visible(&self) -> Seq {
         Seq(self.visible.load(Ordering::Acquire))
+    }
+
+    /// Tells whether the flusher is at work.
+    fn set_flushing(&self, flushing: bool) {
+        self.flushing_now.store(flushing, Ordering::Release);
+    }
+
+    /// Whether memtables wait to be flushed, or trees are compacted for those that were.
+    pub(crate) fn is_flushing(&self) -> bool {
+        self.flushing_now.load(Ordering::Acquire)
+            || self.trees().iter().any(|tree| tree.has_sealed())
     }
 
     /// A consistent view of all tables as of the last visible commit.

@@ -19,7 +19,7 @@ struct Written {
 }
 
 /// Commits as `run` says, in this process, and checks what is there after the engine was opened
-/// again, or before it is closed if it has no log.
+/// again.
 ///
 /// # Errors
 ///
@@ -31,16 +31,9 @@ pub fn commit_once(run: &CommitRun) -> Result<CommitOutcome> {
     let written = write(engine.as_ref(), run, &inserts)?;
     let answered = meter.read();
     engine.settle()?;
-    let (settled, found) = match run.engine.has_log() {
-        true => {
-            // What runs in the background still, such as a flush, is waited for.
-            engine.close()?;
-            let settled = meter.read();
-            let engine = run.engine.open(&run.directory, &run.settings)?;
-            (settled, contents(engine)?)
-        }
-        false => (meter.read(), contents(engine)?),
-    };
+    let settled = meter.read();
+    engine.close()?;
+    let found = contents(run.engine.open(&run.directory, &run.settings)?)?;
     let expected = inserts.fingerprint(&written.batches);
     if found != expected {
         let name = run.engine.name();

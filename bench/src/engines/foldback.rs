@@ -102,7 +102,8 @@ impl Engine for FoldbackEngine {
         loop {
             let (segments, sealed) = (self.database.segments(), self.database.status().sealed);
             let (_, full) = segments.split_last().expect("there is always an active segment");
-            if full.iter().all(|segment| segment.last <= sealed.seq) {
+            let is_sealed = full.iter().all(|segment| segment.last <= sealed.seq);
+            if is_sealed && !self.database.is_flushing() {
                 return Ok(());
             }
             foldback::steady_wait(LOOK_AGAIN);

@@ -63,7 +63,7 @@ fn write(engine: &dyn Engine, run: &StartRun) -> Result<()> {
     let inserts = run.inserts()?;
     let mut under_way: VecDeque<Committing> = VecDeque::new();
     for number in 0..run.batches {
-        under_way.push_back(engine.commit(inserts.batch(0, number))?);
+        under_way.push_back(engine.hand_over(inserts.batch(0, number))?);
         if under_way.len() == UNDER_WAY {
             under_way.pop_front().map_or(Ok(()), Committing::wait)?;
         }

@@ -75,6 +75,13 @@ impl Database {
         self.inner.log.segments()
     }
 
+    /// Whether memtables wait to be flushed, or what was flushed is being compacted. Nobody has to
+    /// wait for that: what is not flushed is in the log.
+    #[must_use]
+    pub fn is_flushing(&self) -> bool {
+        self.inner.present.is_flushing()
+    }
+
     /// What the bucket holds: the newest manifest.
     #[must_use]
     pub fn manifest(&self) -> Arc<Manifest> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::{Present, closing};
+use super::{Present, TableTree, closing};
 use crate::health::Health;
 use crate::threads;
 
@@ -57,20 +57,23 @@ fn run(present: &Present, stopped: &AtomicBool, health: &Health) {
     }
     while !stopped.load(Ordering::Acquire) {
         let seen = present.flushing.count();
-        let waiting = present.trees().into_iter().filter(|tree| tree.has_sealed());
-        let mut flushed = false;
-        for tree in waiting {
-            if let Err(error) = tree.flush(|| present.oldest_view()) {
-                health.halt(error.to_string());
-                // Writers that wait for room must see that none will come.
-                present.flushing.raise();
-                return;
-            }
-            flushed = true;
+        let mut waiting = present.trees();
+        waiting.retain(|tree| tree.has_sealed());
+        if waiting.is_empty() {
+            present.flushing.wait_past(seen);
+            continue;
         }
-        match flushed {
-            true => present.flushing.raise(),
-            false => present.flushing.wait_past(seen),
+        present.set_flushing(true);
+        let flush = |tree: &Arc<TableTree>| tree.flush(|| present.oldest_view());
+        let done = waiting.iter().try_for_each(flush);
+        present.set_flushing(false);
+        if let Err(error) = &done {
+            health.halt(error.to_string());
+        }
+        // Writers that wait for room must see also that none will come.
+        present.flushing.raise();
+        if done.is_err() {
+            return;
         }
     }
 }

@@ -251,7 +251,7 @@ impl TableTree {
         self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))
     }
 
-    /// Below which number what was superseded may be dropped.
+    /// Below which number what was superseded may be dropped. One thread decides at a time.
     fn threshold(&self, oldest_view: impl Fn() -> Seq) -> u64 {
         let reaches = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).reaches;
         self.decisions.fetch_add(1, Ordering::SeqCst);
