@@ -16,6 +16,7 @@ mod inserts;
 mod instructions;
 mod latencies;
 mod limits;
+mod link;
 mod machine;
 mod operation;
 mod own_process;
@@ -54,6 +55,7 @@ pub use limits::{
     LIMIT_COMPRESS, LIMIT_COPY, LIMIT_DECOMPRESS, LIMIT_READ, LIMIT_READ_CACHED, LIMIT_WRITE,
     LimitOptions, SyncGroup, limits,
 };
+pub use link::{LinkCosts, LinkOptions, LinkRow, link};
 pub use machine::Machine;
 pub use operation::Operation;
 pub use random::Random;

@@ -49,7 +49,7 @@ pub fn seal(
     }
     let (database, kind) = (reading.making.database, FileKind::Delta);
     let identity = HistoryIdentity { database, kind, first, last, scope: None };
-    let mut file = StreamedFile::begin(reading, identity)?;
+    let mut file = StreamedFile::begin_in_one(reading, identity)?;
     for at in in_order_of_rows(&events) {
         let (commit, event) = &events[at];
         file.push(EventRow {
