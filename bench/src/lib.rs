@@ -16,6 +16,7 @@ mod inserts;
 mod instructions;
 mod latencies;
 mod limits;
+mod link;
 mod machine;
 mod memory;
 mod operation;
@@ -56,6 +57,7 @@ pub use limits::{
     LIMIT_COMPRESS, LIMIT_COPY, LIMIT_DECOMPRESS, LIMIT_READ, LIMIT_READ_CACHED, LIMIT_WRITE,
     LimitOptions, SyncGroup, limits,
 };
+pub use link::{LinkCosts, LinkOptions, LinkRow, link};
 pub use machine::Machine;
 pub use memory::{
     MemoryOutcome, MemoryRow, MemoryRun, MemoryStage, measure_memory, memory_once, tell_memory,

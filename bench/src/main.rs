@@ -40,6 +40,8 @@ enum Suite {
     DecodeOnce(suites::restore::RestoreOnceArgs),
     /// What restores and reads of the past cost as history grows while the state keeps its size.
     Growth(suites::growth::GrowthArgs),
+    /// What restores cost from a bucket at the other end of a link.
+    Link(suites::link::LinkArgs),
     /// What it takes to compact a history that nobody has compacted, in memory above all.
     Compact(suites::compact::CompactArgs),
     /// One compaction of a bucket that the suite has filled: what a measurement runs.
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Suite::RestoreOnce(arguments) => suites::restore::run_once(&arguments),
         Suite::DecodeOnce(arguments) => suites::restore::decode_once(&arguments),
         Suite::Growth(arguments) => suites::growth::run(&arguments),
+        Suite::Link(arguments) => suites::link::run(&arguments),
         Suite::Compact(arguments) => suites::compact::run(&arguments),
         Suite::CompactOnce(arguments) => suites::compact::run_once(&arguments),
         Suite::Asof(arguments) => suites::asof::run(&arguments),

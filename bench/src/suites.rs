@@ -7,6 +7,7 @@ pub(crate) mod compact;
 pub(crate) mod engines;
 pub(crate) mod growth;
 pub(crate) mod instructions;
+pub(crate) mod link;
 pub(crate) mod memory;
 pub(crate) mod postgres;
 pub(crate) mod read;

@@ -4,15 +4,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use foldback_log_tier::history::{CommitIndex, HistoryTail};
 use foldback_log_tier::manifest::HistoryEntry;
 use foldback_log_tier::remote::RemoteLog;
 use foldback_log_tier::{DatabaseId, Error, Result};
 
+use crate::Network;
 use crate::feed::{self, FeedBudget, FeedReads};
+use crate::fetching::{Fetching, FileWanted, GroupWanted};
 use crate::merge::RowGroupFeed;
 use crate::page_cache::PageCache;
-use crate::{Network, ReadMeter};
 
 /// Tails and commit indexes kept in memory, of each kind.
 const KEPT_MAX: usize = 64;
@@ -115,23 +117,22 @@ impl HistoryReader {
         match self.tails.get(&file.name) {
             Some(tail) => Ok(tail),
             None => {
-                let tail = self.remote.read_tail(file).await?;
-                self.check_database(file, &tail)?;
-                Ok(self.tails.keep(&file.name, tail, file.bytes - file.tail_offset))
+                let range = file.tail_offset..file.bytes;
+                let bytes = self.remote.read(&file.name, range).await?;
+                self.decode_tail(file, bytes)
             }
         }
     }
 
-    /// The same, counted by `meter` if it is not in memory.
-    pub(crate) async fn metered_tail(
+    /// Decodes the tail of a history file, and keeps it.
+    pub(crate) fn decode_tail(
         &self,
         file: &HistoryEntry,
-        meter: &ReadMeter,
+        bytes: Bytes,
     ) -> Result<Arc<HistoryTail>> {
-        if self.kept_tail(&file.name).is_none() {
-            meter.note(file.bytes - file.tail_offset);
-        }
-        self.tail(file).await
+        let tail = HistoryTail::decode(file, bytes)?;
+        self.check_database(file, &tail)?;
+        Ok(self.tails.keep(&file.name, tail, file.bytes - file.tail_offset))
     }
 
     /// Refuses a file of another database that got under this one's prefix.
@@ -181,18 +182,21 @@ impl HistoryReader {
         reads: FeedReads,
         budget: FeedBudget,
     ) -> RowGroupFeed {
-        self.metered_feed(network, reads, budget, Arc::default())
-    }
-
-    /// The same, with what it asks of the bucket counted by `meter`.
-    #[must_use]
-    pub fn metered_feed(
-        self: &Arc<Self>,
-        network: &Network,
-        reads: FeedReads,
-        budget: FeedBudget,
-        meter: Arc<ReadMeter>,
-    ) -> RowGroupFeed {
-        feed::start(Arc::clone(self), network, reads, budget, meter)
+        let wanted = reads.reads.iter().enumerate().filter(|(_, (_, groups))| !groups.is_empty());
+        let wanted = wanted.map(|(at, (file, groups))| {
+            // One file after the other is as one merge after the other.
+            let group = |index: &u32| GroupWanted { index: *index, merge: at, uses: 1 };
+            let groups = groups.iter().map(group).collect();
+            FileWanted { file: Arc::clone(file), groups, limits: budget.limits() }
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let reads = FeedReads {
+            reads: reads.reads.into_iter().filter(|(_, groups)| !groups.is_empty()).collect(),
+            ..reads
+        };
+        let numbers = (0..wanted.len()).collect();
+        let history = Arc::clone(self);
+        let fetching = Fetching::new(history, wanted, budget.ahead_bytes(), Arc::default());
+        feed::start(fetching, network, (numbers, reads), budget.portion_bytes())
     }
 }

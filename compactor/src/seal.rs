@@ -54,7 +54,7 @@ pub fn seal(
     }
     let (database, kind) = (reading.making.database, FileKind::Delta);
     let identity = HistoryIdentity { database, kind, first, last, scope: None };
-    let mut file = StreamedFile::begin(reading, identity)?;
+    let mut file = StreamedFile::begin_in_one(reading, identity)?;
     for ahead in in_order_of_rows(&events).chunks(ROWS_AHEAD) {
         fetch_ahead(ahead.iter().map(|at| &events[*at].1));
         for at in ahead {

@@ -2,7 +2,7 @@
 
 use foldback_log_tier::history::{CommitIndex, HistoryIdentity, HistoryWriter};
 use foldback_log_tier::manifest::HistoryEntry;
-use foldback_log_tier::remote::HistoryUpload;
+use foldback_log_tier::remote::{HistoryUpload, RemoteLog};
 use foldback_log_tier::{EventRow, Result};
 
 use crate::{Network, Reading};
@@ -23,8 +23,22 @@ struct Sending<'a> {
 impl<'a> StreamedFile<'a> {
     /// Begins a file.
     pub(crate) fn begin(reading: Reading<'a>, identity: HistoryIdentity) -> Result<Self> {
+        Self::begin_by(reading, identity, RemoteLog::begin_history)
+    }
+
+    /// Begins a file that one request is to put: of a segment by default settings, which is in
+    /// memory as a whole already.
+    pub(crate) fn begin_in_one(reading: Reading<'a>, identity: HistoryIdentity) -> Result<Self> {
+        Self::begin_by(reading, identity, RemoteLog::begin_history_in_one)
+    }
+
+    fn begin_by(
+        reading: Reading<'a>,
+        identity: HistoryIdentity,
+        begin: impl FnOnce(&RemoteLog, &str) -> HistoryUpload,
+    ) -> Result<Self> {
         let writer = HistoryWriter::new(identity, reading.making.born)?;
-        let upload = Some(reading.history.remote().begin_history(writer.name()));
+        let upload = Some(begin(reading.history.remote(), writer.name()));
         Ok(Self { writer, sending: Sending { network: reading.network, upload } })
     }
 

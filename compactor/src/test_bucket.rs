@@ -49,9 +49,20 @@ pub(crate) fn commit(seq: u64) -> Commit {
 
 impl TestBucket {
     pub(crate) fn new() -> Self {
-        let database = DatabaseId::random();
-        let store = Arc::new(FaultyStore::in_memory());
-        let remote = RemoteLog::with_store(store.clone(), "memory".to_owned());
+        let store = FaultyStore::in_memory();
+        Self::on(store, "memory".to_owned())
+    }
+
+    /// One that the whole process sees at [`Self::url`].
+    pub(crate) fn shared(name: &str) -> Self {
+        let url = format!("memory:///{name}");
+        let bucket = url.parse().expect("it is a bucket's URL");
+        Self::on(FaultyStore::of_bucket(&bucket).expect("it is in memory"), url)
+    }
+
+    fn on(store: FaultyStore, name: String) -> Self {
+        let (database, store) = (DatabaseId::random(), Arc::new(store));
+        let remote = RemoteLog::with_store(store.clone(), name);
         Self {
             store,
             history: Arc::new(HistoryReader::new(remote, database)),
@@ -68,6 +79,14 @@ impl TestBucket {
 
     pub(crate) fn store(&self) -> &FaultyStore {
         &self.store
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.remote().name()
+    }
+
+    pub(crate) fn database(&self) -> DatabaseId {
+        self.making.database
     }
 
     pub(crate) fn remote(&self) -> &RemoteLog {

@@ -289,8 +289,8 @@ impl BackupReader<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Lost`] if its files do not cover every key; [`Error::Tier`] if one is missing or
-    /// damaged, or the bucket is out of reach.
+    /// [`Error::Lost`] if its files do not cover every key; [`Error::Tier`] if one of which the
+    /// tail is read is missing or damaged, or the bucket is out of reach.
     pub fn plan(&self, selection: &Selection) -> Result<RestorePlan> {
         let (target, manifest) = (self.backup.target, self.backup.manifest());
         let planned = plan_files(&self.backup, &manifest, selection)?;

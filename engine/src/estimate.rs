@@ -127,14 +127,13 @@ impl fmt::Display for Money {
 }
 
 impl RestorePlan {
-    /// What running the plan is expected to cost. Its requests are made in about two rounds a range
-    /// of keys, the tails of its files and then their rows, each read ahead of what is decoded.
+    /// What running the plan is expected to cost. Of its requests two are waited for, those for the
+    /// first files and the first rows; the others are made ahead of what is decoded.
     #[must_use]
     pub fn estimate(&self, costs: &Costs) -> Estimate {
         let (requests, bucket_bytes) = (self.bucket_requests(), self.bucket_bytes());
         let segment_bytes = self.segment_bytes();
-        let read = self.pieces.iter().filter(|piece| piece.files().next().is_some()).count();
-        let waits = to_f64(2 * u64::try_from(read).unwrap_or(u64::MAX / 2)) * costs.request_millis;
+        let waits = if self.files().next().is_some() { 2.0 * costs.request_millis } else { 0.0 };
         let per_byte = 1e6 / (costs.mib_per_sec * 1_048_576.0);
         let micros = waits * 1e3 + to_f64(bucket_bytes + segment_bytes) * per_byte;
         let money = to_f64(requests) * costs.gets_per_thousand * 1e6

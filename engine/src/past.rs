@@ -141,18 +141,21 @@ impl Past<'_> {
         self.choose_row_groups(backups::plan_kept(&self.moment.manifest, kept, selection)?)
     }
 
-    /// Keeps of what a plan reads the row groups that may hold rows of it.
+    /// Keeps of what a plan reads the row groups that may hold rows of it, where the manifest alone
+    /// leaves much open.
     pub(crate) fn choose_row_groups(&self, mut plan: RestorePlan) -> Result<RestorePlan> {
-        let files: Vec<_> = plan.files().map(|read| Arc::clone(&read.file)).collect();
+        let Places { history, network, .. } = self.places;
+        let files = plan.unsure_files();
+        history.prepare(network, files.iter().map(Arc::clone))?;
         for file in files {
-            let (history, name) = (Arc::clone(self.places.history), file.name.clone());
-            let tail = self.places.network.run(async move { history.tail(&file).await })?;
+            let (history, name) = (Arc::clone(history), file.name.clone());
+            let tail = network.run(async move { history.tail(&file).await })?;
             plan.choose_row_groups(&name, tail.row_groups());
         }
         Ok(plan)
     }
 
-    /// The same by the manifest alone: every row group of the table in a file counts as read.
+    /// The same by the manifest alone.
     pub(crate) fn plan_files(
         &self,
         record: &TableRecord,

@@ -6,14 +6,15 @@
 
 use std::sync::Arc;
 
-use foldback_compactor::FeedBudget;
-use foldback_log_tier::history::{FileKind, RowGroupEntry};
+use foldback_compactor::{RowGroupsOf, bucket_requests};
+use foldback_log_tier::history::FileKind;
 use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::manifest::{HistoryEntry, Manifest};
 use foldback_log_tier::{Commit, DatabaseId, KeyRange, Seq, TableId};
 
 use crate::{Error, Result, Selection};
 
+mod choosing;
 mod cover;
 mod explain;
 
@@ -76,16 +77,6 @@ impl PlanPiece {
     pub fn files(&self) -> impl Iterator<Item = &FileRead> {
         self.base.iter().chain(&self.deltas)
     }
-
-    /// What each of its sources may take while they are merged.
-    pub(crate) fn feed_budget(&self) -> FeedBudget {
-        FeedBudget::shared_by(self.files().filter(|read| !read.row_groups.is_empty()).count())
-    }
-
-    fn bucket_requests(&self) -> u64 {
-        let budget = self.feed_budget();
-        self.files().map(|read| 1 + budget.requests(&read.row_groups, read.bytes)).sum()
-    }
 }
 
 impl RestorePlan {
@@ -100,10 +91,16 @@ impl RestorePlan {
         self.files().map(|read| read.bytes).sum()
     }
 
-    /// Requests to the bucket, about: a tail for each file, and each run of adjacent row groups.
+    /// Requests to the bucket, about: one for each file, and more where there is much to read.
     #[must_use]
     pub fn bucket_requests(&self) -> u64 {
-        self.pieces.iter().map(PlanPiece::bucket_requests).sum()
+        bucket_requests(&self.merges())
+    }
+
+    /// What is read of each file, a merge for each piece.
+    pub(crate) fn merges(&self) -> Vec<Vec<RowGroupsOf>> {
+        let reads = |read: &FileRead| (Arc::clone(&read.file), read.row_groups.clone());
+        self.pieces.iter().map(|piece| piece.files().map(reads).collect()).collect()
     }
 
     /// Bytes of local segments that are read.
@@ -132,8 +129,8 @@ pub(crate) struct PlanInputs<'a> {
     pub(crate) selection: &'a Selection,
 }
 
-/// Makes the plan; every row group of the table in a file counts as read until
-/// [`RestorePlan::choose_row_groups`] has seen the file's own statistics.
+/// Makes the plan; which row groups it reads of a file is chosen by what the manifest says of them
+/// until [`RestorePlan::choose_row_groups`] has seen the file's own statistics.
 pub(crate) fn plan(inputs: PlanInputs<'_>) -> Result<RestorePlan> {
     let mut pieces = Vec::new();
     for Ground { keys, base, floor } in cover::cover(&inputs)? {
@@ -142,7 +139,7 @@ pub(crate) fn plan(inputs: PlanInputs<'_>) -> Result<RestorePlan> {
         let deltas = deltas.into_iter().map(read).collect();
         pieces.push(PlanPiece { keys, base: base.map(read), deltas, floor });
     }
-    Ok(RestorePlan {
+    let mut plan = RestorePlan {
         database: inputs.manifest.database,
         table: inputs.table,
         table_name: inputs.table_name.to_owned(),
@@ -153,7 +150,9 @@ pub(crate) fn plan(inputs: PlanInputs<'_>) -> Result<RestorePlan> {
         pieces,
         segments: unsealed_segments(&inputs)?,
         sealed: inputs.manifest.sealed.seq,
-    })
+    };
+    plan.choose_by_cuts();
+    Ok(plan)
 }
 
 /// The deltas that hold events of `keys` after `floor` and up to the target, oldest first; checks
@@ -250,32 +249,6 @@ fn gap(inputs: &PlanInputs<'_>, covered: Seq, next: Seq) -> Error {
         covered.next(),
         next.prev(),
     ))
-}
-
-impl RestorePlan {
-    /// Keeps of one file's row groups those that may hold rows of the plan, by the file's own
-    /// statistics.
-    pub(crate) fn choose_row_groups(&mut self, file: &str, row_groups: &[RowGroupEntry]) {
-        let (table, target) = (self.table, self.target.seq);
-        let selection = &self.selection;
-        for piece in &mut self.pieces {
-            let floor = piece.floor;
-            let keys = piece.keys.clone();
-            let may_hold = |group: &&RowGroupEntry, is_base: bool| {
-                group.table == table
-                    && selection.meets(&keys, &group.key_min, &group.key_max)
-                    && group.seq_min <= target
-                    && (is_base || floor < group.seq_max)
-            };
-            let base = piece.base.iter_mut().map(|read| (read, true));
-            let reads = base.chain(piece.deltas.iter_mut().map(|read| (read, false)));
-            for (read, is_base) in reads.filter(|(read, _)| read.file.name == file) {
-                let kept = row_groups.iter().filter(|group| may_hold(group, is_base));
-                read.bytes = kept.clone().map(|group| group.bytes).sum();
-                read.row_groups = kept.map(|group| group.index).collect();
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldback_compactor::merge::{RowFilter, RowGroupFeed};
-use foldback_compactor::{
-    FeedBudget, FeedReads, HistoryReader, LeaseGuard, Network, ReadCount, ReadMeter,
-};
+use foldback_compactor::{HistoryReader, LeaseGuard, Network, PlannedReads, ReadCount, ReadMeter};
 use foldback_log_tier::Error as TierError;
 use foldback_log_tier::local_log::LogReader;
 
@@ -33,6 +31,7 @@ pub(crate) struct Places<'a> {
 pub(crate) struct Reading<'a> {
     places: Places<'a>,
     _lease: Option<LeaseGuard>,
+    reads: PlannedReads,
     meter: Arc<ReadMeter>,
 }
 
@@ -44,20 +43,16 @@ impl<'a> Reading<'a> {
     pub(crate) fn begin(plan: &RestorePlan, places: Places<'a>) -> Result<Self> {
         assert!(places.log.is_some() || plan.segments.is_empty(), "segments need a log");
         let lease = hold(plan, places)?;
-        Ok(Self { places, _lease: lease, meter: Arc::default() })
+        let meter = Arc::<ReadMeter>::default();
+        let reads = places.history.plan_reads(&plan.merges(), Arc::clone(&meter));
+        Ok(Self { places, _lease: lease, reads, meter })
     }
 
-    /// The rows of one file that `filter` lets through, read and decoded ahead of the merge.
-    pub(crate) fn feed(
-        &self,
-        read: &FileRead,
-        filter: RowFilter,
-        budget: FeedBudget,
-    ) -> RowGroupFeed {
-        let reads = vec![(Arc::clone(&read.file), read.row_groups.clone())];
-        let reads = FeedReads { reads, filter };
-        let Places { history, network, .. } = self.places;
-        history.metered_feed(network, reads, budget, Arc::clone(&self.meter))
+    /// The rows of one file that `filter` lets through, read and decoded ahead of a merge of so
+    /// many sources.
+    pub(crate) fn feed(&self, read: &FileRead, filter: RowFilter, sources: usize) -> RowGroupFeed {
+        let reads = (Arc::clone(&read.file), read.row_groups.clone());
+        self.reads.feed(self.places.network, reads, filter, sources)
     }
 
     /// What it has asked of the bucket so far.

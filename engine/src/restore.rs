@@ -98,12 +98,10 @@ impl<'a> PlanRows<'a> {
         let filter = |floor| RowFilter { keys: keys.clone(), floor, target, newest_only: true };
         let base = piece.base.iter().map(|read| (read, foldback_log_tier::Seq::ZERO));
         let deltas = piece.deltas.iter().map(|read| (read, piece.floor));
-        let budget = piece.feed_budget();
-        let mut sources: Vec<_> = base
-            .chain(deltas)
-            .filter(|(read, _)| !read.row_groups.is_empty())
-            .map(|(read, floor)| Source::history(self.reading.feed(read, filter(floor), budget)))
-            .collect();
+        let reads: Vec<_> =
+            base.chain(deltas).filter(|(read, _)| !read.row_groups.is_empty()).collect();
+        let feed = |(read, floor)| self.reading.feed(read, filter(floor), reads.len());
+        let mut sources: Vec<_> = reads.iter().copied().map(feed).map(Source::history).collect();
         sources.push(Source::tail(Arc::clone(&self.tail), filter(piece.floor)));
         Ok(Merge::new(sources)?)
     }

@@ -9,9 +9,12 @@ use crate::{Commit, DatabaseId, KeyRange, Seq, TableId, Timestamp, WriterId};
 
 mod check;
 mod codec;
+mod parts;
 pub mod text;
 
 pub use codec::MANIFEST_BYTES_MAX;
+pub(crate) use parts::ROWS_OFFSET;
+pub use parts::TablePart;
 
 /// Version of the manifest format that this release writes.
 pub const FORMAT: u32 = 1;

@@ -28,6 +28,7 @@ mod leases;
 mod local_store;
 mod option_names;
 mod publish;
+mod slow_link;
 mod store_times;
 mod stores;
 mod traffic;

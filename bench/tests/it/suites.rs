@@ -243,3 +243,24 @@ fn options_that_are_not_possible_are_refused() {
     refused(&["memory", "--quick", "--state-bytes", "1"], "cannot be used with");
     refused(&["storage", "--only", "both"], "possible values: w1, updates");
 }
+
+#[test]
+fn a_restore_makes_few_requests_and_a_seal_two_puts() {
+    let report = report(&[
+        "link",
+        "--state-bytes",
+        "70000000",
+        "--latency-ms",
+        "0,20",
+        "--runs",
+        "1",
+        "--updates-percent",
+        "20",
+    ]);
+    let verdict = &report.verdicts[0];
+    assert!(verdict.ends_with("2.0 PUTs a seal; results correct"), "{verdict}");
+    for case in ["0 ms", "20 ms"] {
+        let of = |name| report.median_of("foldback", case, name).expect("it is measured");
+        assert!(of("read") > 35e6 && of("GETs") <= of("GETs at most"), "{report:?}");
+    }
+}

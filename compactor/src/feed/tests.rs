@@ -1,54 +1,12 @@
-//! Which row groups one request reads, and how little a source holds among many.
+//! How little a source holds among many.
 
 use std::sync::Arc;
 
-use foldback_log_tier::{Seq, TableId, Timestamp};
+use foldback_log_tier::TableId;
 
 use super::*;
 use crate::merge::{Merge, Source};
 use crate::test_bucket::{TestBucket, TestRow, commit};
-
-/// Row groups that lie end to end.
-fn row_groups(bytes: &[u64]) -> Vec<RowGroupEntry> {
-    let mut offset = 4;
-    let group = |(index, bytes): (u32, &u64)| {
-        let begin = offset;
-        offset += bytes;
-        RowGroupEntry {
-            index,
-            table: TableId(1),
-            rows: 1,
-            offset: begin,
-            bytes: *bytes,
-            key_min: Bytes::new(),
-            key_max: Bytes::new(),
-            seq_min: Seq(1),
-            seq_max: Seq(1),
-            timestamp_min: Timestamp(0),
-            timestamp_max: Timestamp(0),
-        }
-    };
-    (0..).zip(bytes).map(group).collect()
-}
-
-#[test]
-fn a_run_is_of_adjacent_row_groups_and_not_too_long() {
-    let row_groups = row_groups(&[10, 10, 10, 10, 70, 10, 10]);
-    let check = |wanted: &[u32], bytes_max: u64, expected: &[&[u32]]| {
-        let mut left: VecDeque<_> = wanted.iter().copied().collect();
-        let mut runs = Vec::new();
-        while !left.is_empty() {
-            let run = take_run(&mut left, &row_groups, bytes_max);
-            runs.push(run.iter().map(|group| group.index).collect::<Vec<_>>());
-        }
-        assert_eq!(runs, expected, "{wanted:?} within {bytes_max}");
-    };
-    check(&[0, 1, 2, 3, 4, 5, 6], 1_000, &[&[0, 1, 2, 3, 4, 5, 6]]);
-    check(&[0, 1, 2, 3, 4, 5, 6], 30, &[&[0, 1, 2], &[3], &[4], &[5, 6]]);
-    check(&[0, 1, 3, 6], 1_000, &[&[0, 1], &[3], &[6]]);
-    check(&[0, 1], 1, &[&[0], &[1]]);
-    check(&[], 1, &[]);
-}
 
 #[test]
 fn sources_share_what_their_runs_may_take() {

@@ -8,13 +8,14 @@ use foldback_log_tier::{Error, EventRow, Result};
 use tokio::sync::mpsc;
 
 use super::{SharedStart, TailRows};
+use crate::feed::Fed;
 
 /// Row groups of history files, in order, as they are read and decoded, portion by portion.
 #[derive(Debug)]
 pub struct RowGroupFeed {
     /// Told of each portion that is asked for.
     wants: mpsc::UnboundedSender<()>,
-    portions: mpsc::Receiver<Result<RowGroupRows>>,
+    portions: mpsc::Receiver<Result<Fed>>,
     /// How many row groups have not come to their end: a feed that ends early has lost rows.
     left: usize,
     shared_start: SharedStart,
@@ -24,7 +25,7 @@ impl RowGroupFeed {
     /// A feed of `left` row groups, which come through `portions` after `wants` was told, and
     /// whose keys all begin with `shared_start`.
     pub(crate) const fn new(
-        portions: mpsc::Receiver<Result<RowGroupRows>>,
+        portions: mpsc::Receiver<Result<Fed>>,
         wants: mpsc::UnboundedSender<()>,
         left: usize,
         shared_start: SharedStart,
@@ -39,9 +40,16 @@ impl RowGroupFeed {
         }
         // If nobody hears it, the feed has ended, and what it sent last says why.
         let _ = self.wants.send(());
-        let portion = crate::wait_for(self.portions.recv()).ok_or(Error::Interrupted)??;
-        self.left -= usize::from(portion.ends_row_group());
-        Ok(Some(portion))
+        while self.left > 0 {
+            match crate::wait_for(self.portions.recv()).ok_or(Error::Interrupted)?? {
+                Some(portion) => {
+                    self.left -= usize::from(portion.ends_row_group());
+                    return Ok(Some(portion));
+                }
+                None => self.left -= 1,
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -68,7 +68,8 @@ fn source(portions: Vec<Result<RowGroupRows>>) -> Source {
     };
     let left = portions.iter().filter(ends).count();
     let (sender, receiver) = mpsc::channel(portions.len().max(1));
-    portions.into_iter().for_each(|portion| sender.try_send(portion).expect("there is room"));
+    let portions = portions.into_iter().map(|portion| portion.map(Some));
+    portions.for_each(|portion| sender.try_send(portion).expect("there is room"));
     // Keys of the tests share nothing.
     let shared_start = SharedStart::Of(Vec::new());
     Source::history(RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, left, shared_start))
@@ -147,7 +148,7 @@ fn a_row_group_that_fails_is_an_error_and_not_the_end() {
 fn a_feed_that_ends_early_is_an_error() {
     let groups = portions(&a_key_each(&["a"], 1), 1, 1, &RowFilter::all());
     let (sender, receiver) = mpsc::channel(1);
-    sender.try_send(Ok(groups[0].clone())).expect("there is room");
+    sender.try_send(Ok(Some(groups[0].clone()))).expect("there is room");
     drop(sender);
     let feed = RowGroupFeed::new(receiver, mpsc::unbounded_channel().0, 2, SharedStart::NoKeys);
     let source = Source::history(feed);

@@ -1,5 +1,6 @@
 //! Which rows of a history file a reader wants.
 
+use crate::history::RowGroupEntry;
 use crate::{KeyRange, Seq};
 
 /// Which rows count: `floor < seq <= target`, of keys in the range.
@@ -28,6 +29,13 @@ impl RowFilter {
     #[must_use]
     pub fn admits(&self, key: &[u8], seq: Seq) -> bool {
         self.is_of_time(seq) && self.keys.contains(key)
+    }
+
+    /// Whether a row of the row group may count, by what its statistics say.
+    #[must_use]
+    pub fn may_admit(&self, group: &RowGroupEntry) -> bool {
+        let in_time = self.floor < group.seq_max && group.seq_min <= self.target;
+        in_time && self.keys.intersects(&group.key_min, &group.key_max)
     }
 
     /// Whether a commit lies between floor and target.

@@ -27,11 +27,8 @@ use crate::history::schema::{
 };
 use crate::history::window::FileWindow;
 use crate::history::{HistoryIdentity, RowFilter};
-use crate::manifest::HistoryEntry;
+use crate::manifest::{HistoryEntry, ROWS_OFFSET};
 use crate::{Error, Result};
-
-/// Where the first row group begins: after the four bytes `PAR1`.
-const ROWS_OFFSET: u64 = 4;
 
 /// The tail of a history file: footer, page positions and page checksums, all verified.
 #[derive(Clone, Debug)]

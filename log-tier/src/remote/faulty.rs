@@ -86,6 +86,15 @@ impl FaultyStore {
         Self::new(Arc::new(object_store::memory::InMemory::new()))
     }
 
+    /// A store over the bucket at `url`, which has no options.
+    ///
+    /// # Errors
+    ///
+    /// As [`super::RemoteLog::connect`].
+    pub fn of_bucket(url: &super::BucketUrl) -> crate::Result<Self> {
+        super::stores::open(url, &super::RemoteOptions::default()).map(Self::new)
+    }
+
     /// As [`Self::new`], with objects last modified when `times` says so.
     #[must_use]
     pub fn with_times(inner: Arc<dyn ObjectStore>, times: ManualStoreTimes) -> Self {

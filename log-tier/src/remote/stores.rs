@@ -13,6 +13,7 @@ use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use super::bucket_url::{BucketPlace, BucketService, BucketUrl, NetworkBucket};
 use super::local_store::DurableLocalStore;
 use super::option_names::{S3_OPTIONS, unknown_option};
+use super::slow_link::{LinkSpeed, SlowLink};
 use super::{RemoteOptions, durable_files};
 use crate::{Error, Result};
 
@@ -26,6 +27,9 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 const S3_DEFAULTS: &[(&str, &str)] =
     &[("aws_connect_timeout", "5s"), ("aws_timeout", "120s"), ("aws_checksum_algorithm", "sha256")];
 
+/// Greatest number that an option of a link may be.
+const LINK_NUMBER_MAX: u64 = 1_000_000_000_000;
+
 /// The stores behind `memory:///name`. They live as long as the process, so that a database that
 /// is opened again finds its bucket.
 static MEMORY_BUCKETS: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> =
@@ -35,12 +39,12 @@ static MEMORY_BUCKETS: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> =
 pub(super) fn open(url: &BucketUrl, options: &RemoteOptions) -> Result<Arc<dyn ObjectStore>> {
     match url.place() {
         BucketPlace::Directory(directory) => {
-            refuse_options(url, options)?;
-            open_directory(directory, url)
+            let speed = link_speed(url, options)?;
+            Ok(behind_link(open_directory(directory, url)?, speed))
         }
         BucketPlace::Memory(name) => {
-            refuse_options(url, options)?;
-            Ok(memory_bucket(name))
+            let speed = link_speed(url, options)?;
+            Ok(behind_link(memory_bucket(name), speed))
         }
         BucketPlace::Network(place) => match place.service {
             BucketService::S3 => open_s3(place, url, options),
@@ -52,10 +56,43 @@ pub(super) fn open(url: &BucketUrl, options: &RemoteOptions) -> Result<Arc<dyn O
     }
 }
 
-/// Stores in this machine have no options, and an option that does nothing is an error.
-fn refuse_options(url: &BucketUrl, options: &RemoteOptions) -> Result<()> {
-    let Some(name) = options.store_options.keys().next() else { return Ok(()) };
-    Err(Error::Unsupported(format!("{url} takes no options of a store, and {name:?} is set")))
+/// Options of a store in this machine: how slow the link before it is to be.
+const LATENCY: &str = "link_latency_ms";
+const BYTES_PER_SEC: &str = "link_bytes_per_sec";
+
+/// Stores in this machine have no options but those of a link that lies before them, and an option
+/// that does nothing is an error.
+fn link_speed(url: &BucketUrl, options: &RemoteOptions) -> Result<LinkSpeed> {
+    let mut speed = LinkSpeed::default();
+    for (name, value) in &options.store_options {
+        let number = || {
+            value.parse::<u64>().ok().filter(|number| *number <= LINK_NUMBER_MAX).ok_or_else(|| {
+                let whole = format!("it is a whole number up to {LINK_NUMBER_MAX}");
+                Error::Unsupported(format!("option {name} of the store is {value:?}; {whole}"))
+            })
+        };
+        match name.as_str() {
+            LATENCY => speed.latency = Duration::from_millis(number()?),
+            BYTES_PER_SEC => {
+                speed.bytes_per_sec = Some(number()?).filter(|bytes| *bytes > 0);
+            }
+            _ => {
+                return Err(Error::Unsupported(format!(
+                    "{url} takes no options of a store but {LATENCY} and {BYTES_PER_SEC}, which \
+                     make it slower, and {name:?} is set",
+                )));
+            }
+        }
+    }
+    Ok(speed)
+}
+
+/// The store behind a link of that speed, if it is one that slows it.
+fn behind_link(store: Arc<dyn ObjectStore>, speed: LinkSpeed) -> Arc<dyn ObjectStore> {
+    match speed == LinkSpeed::default() {
+        true => store,
+        false => Arc::new(SlowLink::new(store, speed)),
+    }
 }
 
 fn open_directory(directory: &Path, url: &BucketUrl) -> Result<Arc<dyn ObjectStore>> {

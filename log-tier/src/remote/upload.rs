@@ -15,6 +15,8 @@ use crate::manifest::HistoryEntry;
 
 /// Length up to which a history file is put in one request.
 const SINGLE_PUT_BYTES_MAX: usize = 16 << 20;
+/// The same for a file that is to go in one request.
+const IN_ONE_PUT_BYTES_MAX: usize = 80 << 20;
 /// Length of a part, the last excepted. S3 wants at least 5 MiB, and at most ten thousand parts;
 /// other stores want parts of one length.
 const PART_BYTES: usize = 8 << 20;
@@ -24,12 +26,14 @@ const PARTS_AT_ONCE: usize = 2;
 /// A history file on its way into the bucket. There is no object before [`Self::finish`]; an
 /// upload that is given up wants [`Self::abort`].
 ///
-/// It holds at most about 16 MiB, beside two parts under way and what was pushed last.
+/// It holds at most about 16 MiB, beside two parts under way and what was pushed last; of a file
+/// that is to go in one request, 80 MiB.
 pub struct HistoryUpload {
     remote: RemoteLog,
     name: String,
     waiting: WaitingBytes,
     bytes_pushed: u64,
+    single_put_bytes_max: usize,
     parts: Option<PartsUpload>,
 }
 
@@ -56,11 +60,24 @@ impl RemoteLog {
     /// Begins to put the history file `name` into the bucket. Nothing is sent yet.
     #[must_use]
     pub fn begin_history(&self, name: &str) -> HistoryUpload {
+        self.begin_upload(name, SINGLE_PUT_BYTES_MAX)
+    }
+
+    /// The same for a file that is to go in one request, as far as it is not longer than a segment
+    /// by default settings: requests cost money, and it is made often. A line that is too thin for
+    /// it gets parts.
+    #[must_use]
+    pub fn begin_history_in_one(&self, name: &str) -> HistoryUpload {
+        self.begin_upload(name, IN_ONE_PUT_BYTES_MAX)
+    }
+
+    fn begin_upload(&self, name: &str, single_put_bytes_max: usize) -> HistoryUpload {
         HistoryUpload {
             remote: self.clone(),
             name: name.to_owned(),
             waiting: WaitingBytes::default(),
             bytes_pushed: 0,
+            single_put_bytes_max,
             parts: None,
         }
     }
@@ -94,11 +111,8 @@ impl HistoryUpload {
         assert_eq!(self.name, entry.name, "an upload is of one file");
         assert_eq!(self.bytes_pushed, entry.bytes, "{} is as long as it says", self.name);
         let path = ObjectPath::from(self.name.as_str());
-        let put = if self.parts.is_some() {
-            self.complete().await
-        } else {
-            self.remote.store.put(&path, self.waiting.take(self.waiting.bytes)).await.map(drop)
-        };
+        let put =
+            if self.parts.is_some() { self.complete().await } else { self.put_in_one(&path).await };
         self.settle(put).await?;
         let remote = &self.remote;
         let meta = remote.store.head(&path).await.map_err(remote.refused("measure", &self.name))?;
@@ -106,6 +120,20 @@ impl HistoryUpload {
             return Err(remote.short(&self.name, meta.size.min(entry.bytes), entry.bytes));
         }
         Ok(())
+    }
+
+    async fn put_in_one(&mut self, path: &ObjectPath) -> object_store::Result<()> {
+        let body = self.waiting.take(self.waiting.bytes);
+        match self.remote.store.put(path, body.clone()).await {
+            Err(_) if body.content_length() > SINGLE_PUT_BYTES_MAX => {
+                // It may be too long for the line to take within a request's time.
+                body.into_iter().for_each(|piece| self.waiting.push(piece));
+                self.single_put_bytes_max = SINGLE_PUT_BYTES_MAX;
+                self.send_full_parts().await?;
+                self.complete().await
+            }
+            put => put.map(drop),
+        }
     }
 
     /// Gives the upload up: parts that were sent are to be forgotten.
@@ -116,7 +144,7 @@ impl HistoryUpload {
     /// Sends all parts that are full, if the file is too long for one request.
     async fn send_full_parts(&mut self) -> object_store::Result<()> {
         if self.parts.is_none() {
-            if self.waiting.bytes <= SINGLE_PUT_BYTES_MAX {
+            if self.waiting.bytes <= self.single_put_bytes_max {
                 return Ok(());
             }
             let path = ObjectPath::from(self.name.as_str());

@@ -156,9 +156,11 @@ fn a_missing_history_file_fails_the_restore_and_is_named() {
     std::fs::remove_file(&file).expect("it is there");
     let database = place.open().expect("opening reads no history");
     let plan = database.plan("kept", Target::Latest, &Selection::all());
+    let plan = plan.expect("the manifest tells what is read");
+    let restored = database.restore(&plan, "back");
     let name = file.file_name().expect("it has one").to_str().expect("it is text");
-    let Err(Error::Tier(TierError::Missing { object })) = plan else {
-        panic!("{plan:?}");
+    let Err(Error::Tier(TierError::Missing { object })) = restored else {
+        panic!("{restored:?}");
     };
     assert!(object.ends_with(name), "{object} is not {name}");
 }

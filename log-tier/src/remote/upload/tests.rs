@@ -125,3 +125,22 @@ fn an_upload_that_is_given_up_leaves_no_object() {
         });
     }
 }
+
+#[test]
+fn a_file_that_is_to_go_in_one_request_goes_in_parts_where_it_cannot() {
+    let body = body(3 * PART_BYTES + 5);
+    for (script, puts) in [(&[][..], 1), (&[Fault::Busy], 1 + 2 + 4)] {
+        run(async {
+            let (remote, store) = faulty();
+            store.script(StoreCall::Put, script);
+            let mut upload = remote.begin_history_in_one(NAME);
+            for piece in body.chunks(1 << 20) {
+                upload.push(body.slice_ref(piece)).await.expect("the store takes it");
+            }
+            upload.finish(&entry(&body)).await.expect("the store takes it");
+            assert_eq!(remote.traffic().puts, puts);
+            let stored = remote.read(NAME, 0..to_length(body.len())).await.expect("it is there");
+            assert!(stored == body, "other bytes came to be stored");
+        });
+    }
+}
