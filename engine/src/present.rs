@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,11 +42,9 @@ pub(crate) struct Present {
     trees: RwLock<HashMap<TableId, Arc<TableTree>>>,
     visible: AtomicU64,
     applying_threads_max: usize,
-    /// Whether the flusher is at work.
-    flushing_now: AtomicBool,
     /// How many views read at each seq: nothing that they can see may be compacted away.
     views: Mutex<BTreeMap<Seq, usize>>,
-    /// Raised when a tree has something to flush, and when a flush is done.
+    /// Raised when a tree has something to flush, and when a flush or a compaction is done.
     pub(crate) flushing: Signal,
 }
 
@@ -93,7 +91,6 @@ impl Present {
             trees: RwLock::default(),
             visible: AtomicU64::new(0),
             applying_threads_max: applying::threads_max(),
-            flushing_now: AtomicBool::new(false),
             views: Mutex::default(),
             flushing: Signal::default(),
         }
@@ -199,15 +196,9 @@ impl Present {
         Seq(self.visible.load(Ordering::Acquire))
     }
 
-    /// Tells whether the flusher is at work.
-    fn set_flushing(&self, flushing: bool) {
-        self.flushing_now.store(flushing, Ordering::Release);
-    }
-
-    /// Whether memtables wait to be flushed, or trees are compacted for those that were.
+    /// Whether memtables wait to be flushed, or trees to be compacted for those that were.
     pub(crate) fn is_flushing(&self) -> bool {
-        self.flushing_now.load(Ordering::Acquire)
-            || self.trees().iter().any(|tree| tree.has_sealed())
+        self.trees().iter().any(|tree| tree.has_sealed() || tree.is_compaction_due())
     }
 
     /// A consistent view of all tables as of the last visible commit.

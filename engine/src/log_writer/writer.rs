@@ -290,7 +290,7 @@ impl Writer {
         loop {
             let seen = present.flushing.count();
             self.parts.health.check()?;
-            if !present.trees().iter().any(|tree| tree.has_sealed()) {
+            if !present.trees().iter().any(|tree| tree.has_sealed() || tree.is_crowded()) {
                 break;
             }
             present.flushing.wait_past(seen);

@@ -1,79 +1,95 @@
-//! The thread that writes sealed memtables to disk and compacts the trees; when it ends, most of
-//! what memory holds is flushed.
+//! The threads that write sealed memtables to disk and compact the trees, one each, so that no
+//! writer waits for a long compaction; when they end, most of what memory holds is flushed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use super::{Present, TableTree, closing};
+use crate::Result;
 use crate::health::Health;
 use crate::threads;
 
-/// Owns the flushing thread; it ends when this is dropped.
+/// Owns the threads; they end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Flusher {
+    parts: FlusherParts,
+    threads: [Option<JoinHandle<()>>; 2],
+}
+
+/// What the threads work with.
+#[derive(Clone, Debug)]
+struct FlusherParts {
     present: Arc<Present>,
     health: Arc<Health>,
     stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
 }
 
+/// What one of the threads does for a tree that is due.
+struct Work {
+    is_due: fn(&TableTree) -> bool,
+    act: fn(&TableTree, &Present) -> Result<()>,
+}
+
+const FLUSH: Work = Work {
+    is_due: TableTree::has_sealed,
+    act: |tree, present| tree.flush_sealed(|| present.oldest_view()),
+};
+/// As often as it was flushed; what the last process has left over, once.
+const COMPACT: Work = Work {
+    is_due: TableTree::is_compaction_due,
+    act: |tree, present| tree.compact(|| present.oldest_view()),
+};
+
 impl Flusher {
-    /// Starts the thread. If it fails, the database halts.
+    /// Starts the threads. If one fails, the database halts.
     pub(crate) fn start(present: Arc<Present>, health: Arc<Health>) -> Self {
-        let stopped = Arc::new(AtomicBool::new(false));
-        let thread = {
-            let (present, stopped) = (Arc::clone(&present), Arc::clone(&stopped));
-            let of_thread = Arc::clone(&health);
-            threads::spawn("foldback-flusher", Arc::clone(&health), move || {
-                run(&present, &stopped, &of_thread);
-            })
+        let parts = FlusherParts { present, health, stopped: Arc::default() };
+        let start = |name, work: Work| {
+            let of_thread = parts.clone();
+            Some(threads::spawn(name, Arc::clone(&parts.health), move || of_thread.run(&work)))
         };
-        Self { present, health, stopped, thread: Some(thread) }
+        let threads = [start("foldback-flusher", FLUSH), start("foldback-trees", COMPACT)];
+        Self { parts, threads }
     }
 }
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        self.present.flushing.raise();
-        threads::join(self.thread.take());
+        let FlusherParts { present, health, stopped } = &self.parts;
+        stopped.store(true, Ordering::Release);
+        present.flushing.raise();
+        self.threads.each_mut().into_iter().for_each(|thread| threads::join(thread.take()));
         // Of a database that has halted, it is not known how far its log is synced.
-        if self.health.halted().is_some() {
+        if health.halted().is_some() {
             return;
         }
-        if let Err(error) = closing::flush_most(&self.present) {
+        if let Err(error) = closing::flush_most(present) {
             tracing::warn!(%error, "not flushed at the end; the next opening replays the log");
         }
     }
 }
 
-fn run(present: &Present, stopped: &AtomicBool, health: &Health) {
-    // The last process may have ended before it compacted what it flushed.
-    for tree in present.trees() {
-        if let Err(error) = tree.compact(|| present.oldest_view()) {
-            return health.halt(error.to_string());
-        }
-    }
-    while !stopped.load(Ordering::Acquire) {
-        let seen = present.flushing.count();
-        let mut waiting = present.trees();
-        waiting.retain(|tree| tree.has_sealed());
-        if waiting.is_empty() {
-            present.flushing.wait_past(seen);
-            continue;
-        }
-        present.set_flushing(true);
-        let flush = |tree: &Arc<TableTree>| tree.flush(|| present.oldest_view());
-        let done = waiting.iter().try_for_each(flush);
-        present.set_flushing(false);
-        if let Err(error) = &done {
-            health.halt(error.to_string());
-        }
-        // Writers that wait for room must see also that none will come.
-        present.flushing.raise();
-        if done.is_err() {
-            return;
+impl FlusherParts {
+    fn run(&self, work: &Work) {
+        let Self { present, health, stopped } = self;
+        while !stopped.load(Ordering::Acquire) {
+            let seen = present.flushing.count();
+            let mut due = present.trees();
+            due.retain(|tree| (work.is_due)(tree));
+            if due.is_empty() {
+                present.flushing.wait_past(seen);
+                continue;
+            }
+            let done = due.iter().try_for_each(|tree| (work.act)(tree, present));
+            if let Err(error) = &done {
+                health.halt(error.to_string());
+            }
+            // Writers that wait for room must see also that none will come.
+            present.flushing.raise();
+            if done.is_err() {
+                return;
+            }
         }
     }
 }

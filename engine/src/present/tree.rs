@@ -34,6 +34,11 @@ const POSITION_KEY: [u8; 1] = [0];
 const SHORT_KEY_BYTES: usize = 63;
 /// Open files, over all trees.
 const OPEN_FILES_MAX: usize = 512;
+/// Flushed files that are compacted together: with fewer, what lies below them is rewritten more
+/// often.
+const FLUSHED_FILES_COMPACTED: u8 = 8;
+/// Flushed files that may wait to be compacted; with more of them, writers wait.
+const FLUSHED_FILES_MAX: usize = 16;
 /// Files that compaction aims at.
 const TABLE_BYTES_TARGET: u64 = 64 * 1024 * 1024;
 
@@ -74,6 +79,10 @@ pub(crate) struct TableTree {
     unflushed: Mutex<Unflushed>,
     /// Raised before and after it is decided what a rewrite may drop, so odd in between.
     decisions: AtomicU64,
+    /// One decides at a time.
+    deciding: Mutex<()>,
+    /// Flushes for which it was not compacted yet.
+    compactions_due: AtomicU64,
 }
 
 /// The first commits that only memory holds: of the active memtable and of the sealed ones.
@@ -122,6 +131,9 @@ impl TableTree {
             memtable_bytes: AtomicU64::new(0),
             unflushed: Mutex::default(),
             decisions: AtomicU64::new(0),
+            deciding: Mutex::default(),
+            // The last process may have ended before it compacted what it flushed.
+            compactions_due: AtomicU64::new(1),
         })
     }
 
@@ -240,19 +252,35 @@ impl TableTree {
         if !self.has_sealed() {
             unflushed.sealed = None;
         }
+        self.compactions_due.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
 
     /// Compacts what is on disk where that is due, and drops what was superseded as a flush does.
     pub(crate) fn compact(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
-        let strategy =
-            lsm_tree::compaction::Leveled::default().with_table_target_size(TABLE_BYTES_TARGET);
+        let strategy = lsm_tree::compaction::Leveled::default()
+            .with_table_target_size(TABLE_BYTES_TARGET)
+            .with_l0_threshold(FLUSHED_FILES_COMPACTED);
         let threshold = self.threshold(oldest_view);
-        self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))
+        self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))?;
+        let less = |due: u64| due.checked_sub(1);
+        let _ = self.compactions_due.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+        Ok(())
     }
 
-    /// Below which number what was superseded may be dropped. One thread decides at a time.
+    /// Whether it was flushed more often than it was compacted, or writers wait for that.
+    pub(crate) fn is_compaction_due(&self) -> bool {
+        self.compactions_due.load(Ordering::Acquire) > 0 || self.is_crowded()
+    }
+
+    /// Whether so many flushed files wait to be compacted that reads would suffer from more.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.tree.l0_run_count() >= FLUSHED_FILES_MAX
+    }
+
+    /// Below which number what was superseded may be dropped.
     fn threshold(&self, oldest_view: impl Fn() -> Seq) -> u64 {
+        let _one = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let reaches = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).reaches;
         self.decisions.fetch_add(1, Ordering::SeqCst);
         let drops = oldest_view() >= reaches;
@@ -295,12 +323,12 @@ impl TableTree {
         Ok(found.map_err(self.failed("read"))?.map(Bytes::from))
     }
 
-    /// The value of a key as of the last commit that is `visible`, without a view; `None` if what a
-    /// view would have kept may have been dropped meanwhile.
+    /// The value of a key as of the last commit that is `visible`, without a view; `None` if what
+    /// a view would have kept may have been dropped meanwhile.
     ///
     /// What is dropped is decided by what was visible then. If that was before this read began, it
-    /// was no later than what is read here. If it comes later, it is noticed: a tree that lacks what
-    /// was dropped shows that after the decision.
+    /// was no later than what is read here. If it comes later, it is noticed: a tree that lacks
+    /// what was dropped shows that after the decision.
     pub(crate) fn get_unheld(
         &self,
         key: &[u8],
