@@ -46,13 +46,13 @@ pub(crate) struct CommitArgs {
     #[arg(long)]
     buffered: bool,
     /// Events of a buffered run.
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 4_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     events: u64,
     /// An open loop: so many events a second are due, all writers together, and latencies are
     /// counted from when a batch was due.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     rate: Option<u64>,
-    /// Shorter: runs of 300 ms, or of 300,000 events.
+    /// Shorter: runs of 300 ms, or of 1,000,000 events.
     #[arg(long, conflicts_with_all = ["millis", "events"])]
     quick: bool,
     #[command(flatten)]
@@ -160,7 +160,7 @@ impl CommitArgs {
     }
 
     fn one(&self, engine: EngineKind, writers: u64, batch_events: u64) -> CommitRun {
-        let events = if self.quick { 300_000 } else { self.events };
+        let events = if self.quick { 1_000_000 } else { self.events };
         let millis = if self.quick { 300 } else { self.millis };
         CommitRun {
             engine,
