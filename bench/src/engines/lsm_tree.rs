@@ -106,7 +106,7 @@ impl LsmTreeEngine {
                 FilterPolicyEntry::Bloom(BloomConstructionPolicy::FalsePositiveRate(0.0001)),
                 FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
             ]))
-            .index_block_pinning_policy(PinningPolicy::new([true, true, true, false]))
+            .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
             .open()
             .map_err(failed)?;
         let state = Mutex::new(State::default());

@@ -18,6 +18,10 @@ use crate::{Error, Result};
 /// Sealed segments that a tree may need for its replay before it is made to flush.
 const REPLAY_SEGMENTS_MAX: usize = 4;
 
+/// Memtables that share the limit: one that fills, one that is flushed, and two that a compaction
+/// holds on to, as lsm-tree keeps in memory what there was when it began.
+const MEMTABLES: u64 = 4;
+
 /// What whoever writes the log works with.
 pub(super) struct Writer {
     parts: LogWriterParts,
@@ -219,7 +223,7 @@ impl Writer {
 
     /// Whether the commits that were written last have filled a segment or the memtables.
     pub(super) fn has_aftermath(&self) -> bool {
-        self.has_rolled || self.unsealed_bytes >= self.parts.memtable_bytes_max / 2
+        self.has_rolled || self.are_memtables_full()
     }
 
     /// Does what follows from that; all commits are applied.
@@ -233,7 +237,7 @@ impl Writer {
             // The commits that came after those of the sealed segment are in the active one.
             self.active_since = Some(steady_now());
         }
-        if self.unsealed_bytes >= self.parts.memtable_bytes_max / 2 {
+        if self.are_memtables_full() {
             self.seal_largest_memtables()?;
         }
         Ok(())
@@ -283,7 +287,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Frees half of the memory for memtables, the largest first, once what was sealed before is
+    /// Whether as much was written since memtables were sealed as is to be in memory.
+    fn are_memtables_full(&self) -> bool {
+        self.unsealed_bytes >= self.parts.memtable_bytes_max / MEMTABLES
+    }
+
+    /// Seals most of what memory holds, the largest memtables first, once what was sealed before is
     /// on disk: so memtables never take more than their limit.
     fn seal_largest_memtables(&mut self) -> Result<()> {
         let present = Arc::clone(&self.parts.present);
@@ -298,7 +307,7 @@ impl Writer {
         let mut trees = present.trees();
         trees.sort_by_key(|tree| std::cmp::Reverse(tree.memtable_bytes()));
         let mut left = trees.iter().map(|tree| tree.memtable_bytes()).sum::<u64>();
-        let enough = self.parts.memtable_bytes_max / 8;
+        let enough = self.parts.memtable_bytes_max / MEMTABLES / 4;
         let largest: Vec<_> = trees
             .into_iter()
             .take_while(|tree| {

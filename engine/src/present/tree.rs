@@ -40,7 +40,7 @@ const FLUSHED_FILES_COMPACTED: u8 = 8;
 /// Flushed files that may wait to be compacted; with more of them, writers wait.
 const FLUSHED_FILES_MAX: usize = 16;
 /// Files that compaction aims at.
-const TABLE_BYTES_TARGET: u64 = 64 * 1024 * 1024;
+const TABLE_BYTES_TARGET: u64 = 32 * 1024 * 1024;
 
 /// What all trees share.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ impl TableTree {
             FilterPolicyEntry::Bloom(BloomConstructionPolicy::FalsePositiveRate(0.0001)),
             FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
         ]))
-        .index_block_pinning_policy(PinningPolicy::new([true, true, true, false]))
+        .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
         .open();
         let tree =
             opened.map_err(|source| Error::Present { table: id, action: "opened", source })?;
