@@ -12,8 +12,8 @@ use crate::fetch_layout::RunLimits;
 use crate::fetching::{FetchedGroup, Fetching};
 use crate::merge::{RowGroupFeed, SharedStart};
 
-/// Bytes of one run, unless one row group is more: two row groups that do not compress, and some.
-const RUN_BYTES_MAX: usize = 5 << 20;
+/// Bytes of one run, unless one row group is more: four row groups that do not compress, and some.
+const RUN_BYTES_MAX: usize = 9 << 20;
 /// Bytes of the runs that all sources of one merge hold together, unless one row group of each is
 /// more.
 const RUNS_BYTES_MAX: usize = 8 * RUN_BYTES_MAX;
