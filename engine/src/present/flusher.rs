@@ -81,7 +81,8 @@ impl FlusherParts {
                 present.flushing.wait_past(seen);
                 continue;
             }
-            let done = due.iter().try_for_each(|tree| (work.act)(tree, present));
+            let mut due = due.iter().take_while(|_| !stopped.load(Ordering::Acquire));
+            let done = due.try_for_each(|tree| (work.act)(tree, present));
             if let Err(error) = &done {
                 health.halt(error.to_string());
             }

@@ -16,6 +16,8 @@ use super::{TableTree, applying};
 
 /// Bytes of a block, which stays in memory until all its events are flushed.
 const BLOCK_BYTES: usize = 64 << 10;
+/// Bytes of the first block.
+const BLOCK_BYTES_MIN: usize = 1 << 10;
 /// Events that a thread applies before it looks for more.
 const EVENTS_PER_SHARE: usize = 512;
 
@@ -25,6 +27,8 @@ pub(crate) struct ReplayedEvents {
     events: Vec<StoredEvent>,
     /// The seq of the first one that was read.
     first: Option<Seq>,
+    /// Bytes of keys and values so far.
+    bytes: usize,
     /// What is left of the newest block.
     block: BytesMut,
 }
@@ -48,8 +52,11 @@ impl ReplayedEvents {
         self.first.get_or_insert(seq);
         let bytes = 1 + event.key.len() + event.value.map_or(0, <[u8]>::len);
         if self.block.capacity() < bytes {
-            self.block = BytesMut::with_capacity(bytes.max(BLOCK_BYTES));
+            // Tables may be many, and have little each.
+            let like_so_far = self.bytes.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES);
+            self.block = BytesMut::with_capacity(bytes.max(like_so_far));
         }
+        self.bytes += bytes;
         store_key(event.key, &mut self.block);
         let key = self.block.split().freeze();
         let value = event.value.map(|value| {

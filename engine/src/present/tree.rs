@@ -83,6 +83,10 @@ pub(crate) struct TableTree {
     deciding: Mutex<()>,
     /// Flushes for which it was not compacted yet.
     compactions_due: AtomicU64,
+    /// Whether a compaction has decided what it may drop, and perhaps not yet what it rewrites.
+    choosing: AtomicBool,
+    /// Whether the last compaction left as many flushed files as there were.
+    crowding_stays: AtomicBool,
 }
 
 /// The first commits that only memory holds: of the active memtable and of the sealed ones.
@@ -92,6 +96,22 @@ struct Unflushed {
     sealed: Option<Seq>,
     /// The commit at which the memtable that was sealed last ends.
     reaches: Seq,
+}
+
+/// While a compaction goes on, however it ends.
+struct Choosing<'a>(&'a AtomicBool);
+
+impl<'a> Choosing<'a> {
+    fn begin(choosing: &'a AtomicBool) -> Self {
+        choosing.store(true, Ordering::SeqCst);
+        Self(choosing)
+    }
+}
+
+impl Drop for Choosing<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 impl std::fmt::Debug for TableTree {
@@ -134,6 +154,8 @@ impl TableTree {
             deciding: Mutex::default(),
             // The last process may have ended before it compacted what it flushed.
             compactions_due: AtomicU64::new(1),
+            choosing: AtomicBool::new(false),
+            crowding_stays: AtomicBool::new(false),
         })
     }
 
@@ -242,6 +264,7 @@ impl TableTree {
     /// its own readers of old states read old structures. Ours read the newest. So the threshold is
     /// the end of what is rewritten if every view lies at or above that, and nothing otherwise.
     pub(crate) fn flush_sealed(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
+        self.let_compaction_choose();
         {
             let lock = self.tree.get_flush_lock();
             let threshold = self.threshold(oldest_view);
@@ -252,8 +275,18 @@ impl TableTree {
         if !self.has_sealed() {
             unflushed.sealed = None;
         }
+        self.crowding_stays.store(false, Ordering::Release);
         self.compactions_due.fetch_add(1, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Returns once no compaction can choose a file that is flushed after this: what it may drop
+    /// was decided by what was flushed before. It chooses at once, so the wait is short.
+    fn let_compaction_choose(&self) {
+        let AnyTree::Standard(tree) = &self.tree else { return };
+        while self.choosing.load(Ordering::SeqCst) && !tree.is_compacting() {
+            std::thread::yield_now();
+        }
     }
 
     /// Compacts what is on disk where that is due, and drops what was superseded as a flush does.
@@ -261,8 +294,14 @@ impl TableTree {
         let strategy = lsm_tree::compaction::Leveled::default()
             .with_table_target_size(TABLE_BYTES_TARGET)
             .with_l0_threshold(FLUSHED_FILES_COMPACTED);
-        let threshold = self.threshold(oldest_view);
-        self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))?;
+        let files = self.tree.l0_run_count();
+        {
+            let _choosing = Choosing::begin(&self.choosing);
+            let threshold = self.threshold(oldest_view);
+            self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))?;
+        }
+        // It may have had another level to compact, or nothing that it could.
+        self.crowding_stays.store(self.tree.l0_run_count() >= files, Ordering::Release);
         let less = |due: u64| due.checked_sub(1);
         let _ = self.compactions_due.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
         Ok(())
@@ -275,7 +314,8 @@ impl TableTree {
 
     /// Whether so many flushed files wait to be compacted that reads would suffer from more.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.tree.l0_run_count() >= FLUSHED_FILES_MAX
+        !self.crowding_stays.load(Ordering::Acquire)
+            && self.tree.l0_run_count() >= FLUSHED_FILES_MAX
     }
 
     /// Below which number what was superseded may be dropped.

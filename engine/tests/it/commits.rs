@@ -237,3 +237,37 @@ fn a_key_that_is_rewritten_all_the_time_is_always_there() {
         }
     });
 }
+
+/// A view shows the same, whatever is flushed and compacted while it is held.
+#[test]
+fn a_view_is_held_while_its_keys_are_rewritten_flushed_and_compacted() {
+    const KEYS: u64 = 8;
+    let scratch = fast_directory();
+    let config =
+        Config { memtable_bytes_max: 64 << 10, ..Config::new(scratch.path().join("data")) };
+    let database = Database::open(config).expect("it opens");
+    let table = database.create_table("rows").expect("the name is free").id();
+    let write = |number: u64| {
+        let mut batch = WriteBatch::new();
+        let value = [&number.to_be_bytes()[..], &[b'v'; 2_000]].concat();
+        batch.put(table, (number % KEYS).to_be_bytes().to_vec(), value);
+        database.commit(batch, WriteOptions::default()).expect("it commits");
+    };
+    (0..KEYS).for_each(write);
+    for round in 0..150_u64 {
+        let view = database.view();
+        let state = || {
+            let rows = view.range(table, &KeyRange::all()).expect("it is live");
+            let rows: Vec<_> = rows.map(|row| row.expect("it can be read")).collect();
+            for (key, value) in &rows {
+                let alone = view.get(table, key).expect("it can be read");
+                assert_eq!(alone.as_ref(), Some(value), "round {round}");
+            }
+            rows
+        };
+        let before = state();
+        assert_eq!(before.len() as u64, KEYS, "round {round}");
+        (0..40).map(|at| KEYS + round * 40 + at).for_each(write);
+        assert!(state() == before, "round {round}: the view has changed");
+    }
+}
