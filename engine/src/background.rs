@@ -166,9 +166,6 @@ struct Calls {
 }
 
 fn run(mut work: impl Work, calls: &Calls, trouble: &Mutex<Option<String>>) {
-    if work.is_upkeep() {
-        threads::give_way();
-    }
     let mut retry = None;
     loop {
         let wait = retry.or(calls.every);

@@ -42,20 +42,6 @@ pub(crate) fn spawn(
     spawned.expect("the operating system gives a thread")
 }
 
-/// How much less than others a thread is given that gives way (nice(2)): about a tenth of a
-/// processor that others want too.
-const NICENESS: i32 = 10;
-
-/// Lets others go first that want the processor, from here on: what this thread does can wait, but
-/// not for ever. Elsewhere than on Linux this would hold for the whole process, so nothing is done.
-pub(crate) fn give_way() {
-    if cfg!(target_os = "linux")
-        && let Err(error) = rustix::process::nice(NICENESS)
-    {
-        tracing::debug!(%error, "a thread could not be made to give way");
-    }
-}
-
 /// Waits for a thread to end. Its panic, if any, has halted the database already.
 pub(crate) fn join(thread: Option<JoinHandle<()>>) {
     if let Some(thread) = thread {
