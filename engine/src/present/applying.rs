@@ -15,7 +15,7 @@ use super::TableTree;
 /// Events of which a thread of its own applies a share.
 const EVENTS_PER_THREAD: usize = 1024;
 /// Events that a thread applies before it looks for more.
-const EVENTS_PER_SHARE: usize = 512;
+pub(super) const EVENTS_PER_SHARE: usize = 512;
 /// Threads that apply one group, on the largest machine.
 const THREADS_MAX: usize = 8;
 
@@ -60,15 +60,15 @@ pub(super) fn apply<'a>(
     if threads < 2 {
         return apply_all(&mut applications);
     }
-    // All take shares until there are none: where a thread is refused, the others do its part.
-    let shares = Mutex::new(applications.chunks_mut(EVENTS_PER_SHARE));
-    let work = || {
-        loop {
-            let share = shares.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(share) = share else { return };
-            apply_all(share);
-        }
-    };
+    in_shares(&mut applications, threads, apply_all);
+}
+
+/// Shares events out to so many threads, this one among them. All take shares until there are
+/// none: where a thread is refused, the others do its part.
+pub(super) fn in_shares<E: Send>(events: &mut [E], threads: usize, act: impl Fn(&mut [E]) + Sync) {
+    let shares = Mutex::new(events.chunks_mut(EVENTS_PER_SHARE));
+    let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || std::iter::from_fn(next).for_each(&act);
     std::thread::scope(|scope| {
         for _ in 1..threads {
             let builder = std::thread::Builder::new().name("foldback-applier".to_owned());

@@ -5,8 +5,6 @@
 //! their way down the memtable. Key and value lie beside each other in blocks that are as large as
 //! some hundred events, so that an event takes no memory of its own.
 
-use std::sync::{Mutex, PoisonError};
-
 use bytes::{BufMut, Bytes, BytesMut};
 use foldback_log_tier::Seq;
 use foldback_log_tier::frame::EventRef;
@@ -18,8 +16,6 @@ use super::{TableTree, applying};
 const BLOCK_BYTES: usize = 64 << 10;
 /// Bytes of the first block.
 const BLOCK_BYTES_MIN: usize = 1 << 10;
-/// Events that a thread applies before it looks for more.
-const EVENTS_PER_SHARE: usize = 512;
 
 /// Events of one table, to be applied together.
 #[derive(Debug, Default)]
@@ -96,19 +92,9 @@ impl ReplayedEvents {
         let Some(first) = self.first.take() else { return };
         tree.begin(first);
         let mut events = std::mem::take(&mut self.events);
-        let threads = events.len().div_ceil(EVENTS_PER_SHARE).min(applying::threads_max());
-        let shares = Mutex::new(events.chunks_mut(EVENTS_PER_SHARE));
-        let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
-        // All take shares until there are none: where a thread is refused, the others do its part.
-        let work = || std::iter::from_fn(next).for_each(|share| apply_share(tree, share));
-        std::thread::scope(|scope| {
-            let more = (1..threads).map(|_| {
-                let builder = std::thread::Builder::new().name("foldback-applier".to_owned());
-                builder.spawn_scoped(scope, work)
-            });
-            let _ = more.take_while(std::io::Result::is_ok).count();
-            work();
-        });
+        let threads =
+            events.len().div_ceil(applying::EVENTS_PER_SHARE).min(applying::threads_max());
+        applying::in_shares(&mut events, threads, |share| apply_share(tree, share));
     }
 }
 
