@@ -1,5 +1,5 @@
 //! Writing the log: one at a time numbers, stamps, writes and syncs; the next one does so while the
-//! commits of the one before are applied and answered.
+//! commits of those before are applied, and they are shown and answered in the order of the log.
 //!
 //! Everything that must happen in commit order happens here: catalog changes are checked against
 //! the catalog as it is at their commit, memtables are sealed between commits, segments are rolled
@@ -30,9 +30,11 @@ use crate::present::{Present, TableTree};
 use crate::threads::{self, HaltOnPanic};
 
 mod group;
+mod showing;
 mod writer;
 
 use group::Group;
+use showing::{AppliedGroup, Showing};
 use writer::Writer;
 
 /// Requests that wait; a full queue holds callers back.
@@ -76,6 +78,14 @@ pub(crate) struct LogView {
 }
 
 impl LogView {
+    fn new(log: &LocalLog, catalog: Arc<Catalog>) -> Self {
+        Self {
+            segments: RwLock::new(Arc::new(log.segments())),
+            catalog: RwLock::new(catalog),
+            reader: log.reader(),
+        }
+    }
+
     /// The local segments up to the last visible commit, the active one last.
     pub(crate) fn segments(&self) -> Arc<Vec<SegmentInfo>> {
         Arc::clone(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
@@ -140,11 +150,7 @@ pub(crate) struct LogWriter {
 impl LogWriter {
     /// Starts the thread.
     pub(crate) fn start(parts: LogWriterParts) -> (Self, Arc<LogView>) {
-        let view = Arc::new(LogView {
-            segments: RwLock::new(Arc::new(parts.log.segments())),
-            catalog: RwLock::new(Arc::clone(&parts.catalog)),
-            reader: parts.log.reader(),
-        });
+        let view = Arc::new(LogView::new(&parts.log, Arc::clone(&parts.catalog)));
         let (requests, queue) = crossbeam_channel::bounded(QUEUE_LENGTH);
         let (wake, woken) = crossbeam_channel::bounded(1);
         let desk = Arc::new(LogDesk {
@@ -153,9 +159,12 @@ impl LogWriter {
             stopping: AtomicBool::new(false),
             health: Arc::clone(&parts.health),
             present: Arc::clone(&parts.present),
-            view: Arc::clone(&view),
+            showing: Showing::new(
+                Arc::clone(&view),
+                Arc::clone(&parts.present),
+                Arc::clone(&parts.health),
+            ),
             writer: Mutex::new(Writer::new(parts, Arc::clone(&view), queue)),
-            applying: Mutex::new(()),
         });
         let (health, of_thread) = (Arc::clone(&desk.health), Arc::clone(&desk));
         let thread = threads::spawn("foldback-log-writer", health, move || of_thread.run(&woken));
@@ -178,9 +187,9 @@ impl Drop for LogWriter {
 
 /// Where requests are handed over, and carried out.
 ///
-/// Whoever holds `writer` numbers and writes commits. Whoever holds `applying` applies and shows
-/// them: it is taken before `writer` is let go, so commits are shown in the order of the log. Who
-/// holds both finds every commit that was written applied.
+/// Whoever holds `writer` numbers and writes commits. They get their turn to be shown before it is
+/// let go, and are applied after it. Who holds it, and waits until `showing` has caught up, finds
+/// every commit that was written applied and shown.
 pub(crate) struct LogDesk {
     requests: Sender<Request>,
     /// Tells the thread that there is something to do.
@@ -188,9 +197,8 @@ pub(crate) struct LogDesk {
     stopping: AtomicBool,
     health: Arc<Health>,
     present: Arc<Present>,
-    view: Arc<LogView>,
+    showing: Showing,
     writer: Mutex<Writer>,
-    applying: Mutex<()>,
 }
 
 impl std::fmt::Debug for LogDesk {
@@ -268,7 +276,7 @@ impl LogDesk {
             let mut writer = self.lock();
             // A queue that is never empty must not put off what is due.
             if writer.is_roll_due() {
-                let _applied = self.lock_applying();
+                self.showing.catch_up();
                 let _halt = HaltOnPanic::new("that wrote the log", &self.health);
                 writer.roll_or_halt();
             }
@@ -295,11 +303,8 @@ impl LogDesk {
                 self.commit_group(writer, group);
             }
             Some(other) => {
-                let applied = self.lock_applying();
-                // It is let go before the lock.
-                let _halt = HaltOnPanic::new("that wrote the log", &self.health);
+                self.showing.catch_up();
                 writer.serve(other);
-                drop(applied);
                 self.release(writer);
             }
         }
@@ -315,36 +320,33 @@ impl LogDesk {
         if batches.is_empty() {
             return self.release(writer);
         }
-        let done = match writer.append(&batches, synced) {
+        match writer.append(&batches, synced) {
             Ok(segments) => {
                 if was_empty {
                     // The thread has to know by when the segment is to be rolled.
                     self.wake();
                 }
-                self.show(writer, &mut batches, segments)
+                let last = batches.last().expect("it is not empty").commit.seq;
+                self.apply(writer, &mut batches, AppliedGroup { last, segments, replies });
             }
-            Err(error) => {
+            Err(_) => {
                 self.release(writer);
-                Err(error)
+                for (reply, commit) in replies {
+                    let _ = reply.send(self.health.check().map(|()| commit));
+                }
             }
-        };
-        for (reply, commit) in replies {
-            let answer = match &done {
-                Ok(()) => Ok(commit),
-                Err(_) => self.health.check().map(|()| commit),
-            };
-            let _ = reply.send(answer);
         }
     }
 
-    /// Applies commits that were written, and shows them, while the next ones are written.
-    fn show(
+    /// Applies commits that were written, while the next ones are written, and has them shown and
+    /// answered when their turn comes.
+    fn apply(
         &self,
         writer: MutexGuard<'_, Writer>,
         batches: &mut [CommittedBatch],
-        segments: Vec<SegmentInfo>,
-    ) -> Result<()> {
-        let _applying = self.lock_applying();
+        group: AppliedGroup,
+    ) {
+        let turn = self.showing.turn();
         // What follows some commits is to be done between them and the next ones.
         let mut held = match writer.has_aftermath() {
             true => Some(writer),
@@ -353,14 +355,16 @@ impl LogDesk {
                 None
             }
         };
-        // It is let go first: nobody goes on from what was left half done.
-        let _halt = HaltOnPanic::new("that applied commits", &self.health);
-        let done = self.health.check().and_then(|()| {
-            self.view.apply_and_show(&self.present, batches, segments);
-            held.as_mut().map_or(Ok(()), |writer| writer.do_aftermath())
-        });
+        // It is let go before the turn: nobody shows what was left half done.
+        let halt = HaltOnPanic::new("that applied commits", &self.health);
+        self.present.apply(batches);
+        drop(halt);
+        turn.end(group);
+        if let Some(writer) = &mut held {
+            self.showing.catch_up();
+            let _ = writer.do_aftermath();
+        }
         held.into_iter().for_each(|writer| self.release(writer));
-        done
     }
 
     /// Lets the next one write.
@@ -381,11 +385,6 @@ impl LogDesk {
     /// If whoever held it has died, the database has halted, and the writer refuses everything.
     fn lock(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// As [`Self::lock`]: who holds it looks whether the database has halted before it applies.
-    fn lock_applying(&self) -> MutexGuard<'_, ()> {
-        self.applying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,6 +18,7 @@ use hashbrown::HashMap;
 mod applying;
 mod closing;
 mod flusher;
+mod packing;
 mod replaying;
 mod tree;
 mod view;
@@ -176,7 +177,7 @@ impl Present {
         Ok(ids)
     }
 
-    /// Applies commits to their trees, and takes the values out of them; views see them once
+    /// Applies commits to their trees, and takes keys and values out of them; views see them once
     /// [`Self::publish`] is called.
     ///
     /// Events of tables that are not served are passed over: they were dropped by a later commit.

@@ -11,6 +11,7 @@ use foldback_log_tier::{Change, CommittedBatch, Event, Seq, TableId};
 use hashbrown::HashMap;
 
 use super::TableTree;
+use super::packing::Packing;
 
 /// Events of which a thread of its own applies a share.
 const EVENTS_PER_THREAD: usize = 1024;
@@ -23,6 +24,8 @@ const THREADS_MAX: usize = 8;
 struct Application<'a> {
     tree: &'a TableTree,
     seq: Seq,
+    /// Where its key stands among the others, as far as a few bytes tell.
+    head: u64,
     event: &'a mut Event,
 }
 
@@ -31,26 +34,29 @@ pub(super) fn threads_max() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
 }
 
-/// Applies commits to their trees, and takes the values out of them. Events of tables that are not
-/// served are passed over: they were dropped by a later commit.
+/// Applies commits to their trees, and takes keys and values out of them. Events of tables that are
+/// not served are passed over: they were dropped by a later commit.
 pub(super) fn apply<'a>(
     trees: &'a HashMap<TableId, Arc<TableTree>>,
     commits: &'a mut [CommittedBatch],
     threads_max: usize,
 ) {
+    let keys = commits.iter().flat_map(|committed| &committed.batch.events).map(|event| &event.key);
+    let same = same_bytes(keys.map(|key| &**key));
     let mut applications: Vec<_> = commits
         .iter_mut()
         .flat_map(|committed| {
             let seq = committed.commit.seq;
             committed.batch.events.iter_mut().filter_map(move |event| {
                 let tree = trees.get(&event.table)?;
-                Some(Application { tree, seq, event })
+                Some(Application { tree, seq, head: head(&event.key[same..]), event })
             })
         })
         .collect();
     applications.sort_unstable_by(|one, other| {
-        let (left, right) = (&one.event, &other.event);
-        (left.table, &left.key, one.seq).cmp(&(right.table, &right.key, other.seq))
+        let by_head = (one.tree.id(), one.head).cmp(&(other.tree.id(), other.head));
+        // Heads decide nearly always, and lie where they are compared.
+        by_head.then_with(|| (&one.event.key, one.seq).cmp(&(&other.event.key, other.seq)))
     });
     for of_tree in applications.chunk_by(|one, other| one.event.table == other.event.table) {
         let first = of_tree.iter().map(|application| application.seq).min();
@@ -81,8 +87,36 @@ pub(super) fn in_shares<E: Send>(events: &mut [E], threads: usize, act: impl Fn(
 }
 
 fn apply_all(applications: &mut [Application<'_>]) {
-    for Application { tree, seq, event } in applications {
-        let change = std::mem::replace(&mut event.change, Change::Delete);
-        tree.apply(*seq, &event.key, change);
+    let bytes = applications.iter().map(|it| {
+        let value = it.event.change.value().map(|value| &**value);
+        Packing::event_bytes(&it.event.key, value)
+    });
+    let mut packing = Packing::default();
+    packing.expect(bytes.sum());
+    for Application { tree, seq, event, .. } in applications {
+        let key = packing.key(&std::mem::take(&mut event.key));
+        let value = match std::mem::replace(&mut event.change, Change::Delete) {
+            Change::Put(value) => Some(packing.owned_value(value)),
+            Change::Delete => None,
+        };
+        tree.apply(*seq, key, value);
     }
+}
+
+/// How many bytes all keys have in common, from the first on.
+pub(super) fn same_bytes<'a>(mut keys: impl Iterator<Item = &'a [u8]>) -> usize {
+    let Some(first) = keys.next() else { return 0 };
+    keys.fold(first.len(), |same, key| {
+        let both = key.iter().zip(&first[..same]);
+        both.take_while(|(one, other)| one == other).count()
+    })
+}
+
+/// The first eight bytes as a number of the same order; a shorter key comes before those that it
+/// begins, or is their equal.
+pub(super) fn head(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let length = key.len().min(8);
+    bytes[..length].copy_from_slice(&key[..length]);
+    u64::from_be_bytes(bytes)
 }

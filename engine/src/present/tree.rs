@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{BufMut, Bytes};
-use foldback_log_tier::{Change, KeyRange, Seq, TableId};
+use foldback_log_tier::{KeyRange, Seq, TableId};
 use lsm_tree::config::{
     BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PinningPolicy,
 };
@@ -190,31 +190,21 @@ impl TableTree {
         Ok(Some(Seq(u64::from_le_bytes(bytes))))
     }
 
-    /// Events of commits from `first` on are about to be applied.
+    /// Events of commits from `first` on are about to be applied, perhaps with others before them.
     pub(super) fn begin(&self, first: Seq) {
         let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
-        unflushed.active.get_or_insert(first);
+        unflushed.active = Some(unflushed.active.map_or(first, |active| active.min(first)));
     }
 
-    /// Applies one event of commit `seq`, which [`Self::begin`] was told of.
-    pub(super) fn apply(&self, seq: Seq, key: &[u8], change: Change) {
-        let key = stored_key(key);
-        let seqno = SEQNO_BASE + seq.0;
-        let (_, bytes) = match change {
-            Change::Put(value) => self.tree.insert(key, value, seqno),
-            Change::Delete => self.tree.remove(key, seqno),
-        };
-        // Of several threads that apply, the one that saw the most has it right.
-        self.memtable_bytes.fetch_max(bytes, Ordering::AcqRel);
-    }
-
-    /// Applies one event whose key is stored already, as [`Self::apply`] does.
-    pub(super) fn apply_stored(&self, seq: Seq, key: Bytes, value: Option<Bytes>) {
+    /// Applies one event of commit `seq`, which [`Self::begin`] was told of. Its key is as it is
+    /// stored; without a value it deletes.
+    pub(super) fn apply(&self, seq: Seq, key: Bytes, value: Option<Bytes>) {
         let seqno = SEQNO_BASE + seq.0;
         let (_, bytes) = match value {
             Some(value) => self.tree.insert(key, value, seqno),
             None => self.tree.remove(key, seqno),
         };
+        // Of several threads that apply, the one that saw the most has it right.
         self.memtable_bytes.fetch_max(bytes, Ordering::AcqRel);
     }
 

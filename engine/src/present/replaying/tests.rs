@@ -6,6 +6,7 @@ use foldback_log_tier::{KeyRange, TableId};
 
 use super::*;
 use crate::present::TreeResources;
+use crate::present::packing::BLOCK_BYTES;
 
 fn event<'a>(key: &'a [u8], value: Option<&'a [u8]>) -> EventRef<'a> {
     EventRef { table: TableId(7), key, value }
