@@ -94,7 +94,7 @@ impl CommitRun {
     #[must_use]
     pub fn sync_group(&self) -> SyncGroup {
         let event_bytes = self.value_bytes + INSERT_KEY_BYTES;
-        SyncGroup { events: self.writers * self.batch_events, event_bytes }
+        SyncGroup { writers: self.writers, batch_events: self.batch_events, event_bytes }
     }
 
     fn inserts(&self) -> Result<Inserts> {

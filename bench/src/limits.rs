@@ -10,6 +10,10 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::{Error, Figure, Result, Sizes, Values, W1, as_f64};
 
+mod group_commit;
+
+use group_commit::group_commit_rate;
+
 /// The figure of writing a file and syncing it once.
 pub const LIMIT_WRITE: &str = "sequential write, synced";
 /// The figure of reading a file that is not in memory.
@@ -61,11 +65,13 @@ impl LimitOptions {
     }
 }
 
-/// Events that are synced together.
+/// Batches of several writers that are synced together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncGroup {
-    /// How many.
-    pub events: u64,
+    /// How many writers have a batch in it.
+    pub writers: u64,
+    /// Events of a batch.
+    pub batch_events: u64,
     /// Bytes of each.
     pub event_bytes: u64,
 }
@@ -83,8 +89,25 @@ impl SyncGroup {
         format!("fdatasync, {self}, preallocated file")
     }
 
+    /// The figure of as many threads whose batches one of them collects, writes and syncs.
+    #[must_use]
+    pub fn group_commit(self) -> String {
+        let Self { writers, batch_events, event_bytes } = self;
+        format!("bare group commit, {writers} threads of {batch_events} × {event_bytes} B")
+    }
+
+    /// Events of all batches.
+    #[must_use]
+    pub const fn events(self) -> u64 {
+        self.writers * self.batch_events
+    }
+
     fn bytes(self) -> u64 {
-        self.events * self.event_bytes
+        self.events() * self.event_bytes
+    }
+
+    fn batch_bytes(self) -> u64 {
+        self.batch_events * self.event_bytes
     }
 
     fn syncs(self) -> u64 {
@@ -94,11 +117,12 @@ impl SyncGroup {
 
 impl std::fmt::Display for SyncGroup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} × {} B", self.events, self.event_bytes)
+        write!(f, "{} × {} B", self.events(), self.event_bytes)
     }
 }
 
-/// Measures this machine. Syncs are a second's worth of them, the rest is bytes a second.
+/// Measures this machine. Syncs and batches are a second's worth of them, the
+/// rest is bytes a second.
 ///
 /// # Errors
 ///
@@ -111,6 +135,7 @@ pub fn limits(options: &LimitOptions) -> Result<Vec<Figure>> {
             let path = options.directory.join("limits-sync");
             measured.add(group.growing(), "syncs/s", sync_rate(&path, *group, false)?);
             measured.add(group.preallocated(), "syncs/s", sync_rate(&path, *group, true)?);
+            measured.add(group.group_commit(), "batches/s", group_commit_rate(&path, *group)?);
         }
         let path = options.directory.join("limits-file");
         let bandwidth = bandwidth(&path, options.file_bytes)?;
@@ -144,12 +169,10 @@ impl Measured {
 fn sync_rate(path: &Path, group: SyncGroup, is_preallocated: bool) -> Result<f64> {
     let bytes = usize::try_from(group.bytes()).expect("a group fits memory");
     let written = noise(bytes);
-    let mut file = new_file(path)?;
-    if is_preallocated {
-        write_all(&mut file, path, group.bytes() * group.syncs(), &vec![0; CALL_BYTES])?;
-        file.sync_all().map_err(Error::io("sync", path))?;
-        file.seek(SeekFrom::Start(0)).map_err(Error::io("seek in", path))?;
-    }
+    let mut file = match is_preallocated {
+        true => preallocated_file(path, group.bytes() * group.syncs())?,
+        false => new_file(path)?,
+    };
     let began = foldback::steady_now();
     for _ in 0..group.syncs() {
         file.write_all(&written).map_err(Error::io("write", path))?;
@@ -198,6 +221,15 @@ fn new_file(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(true);
     options.open(path).map_err(Error::io("create", path))
+}
+
+/// A file of so many zeros on the disk, to be written from its start.
+fn preallocated_file(path: &Path, bytes: u64) -> Result<File> {
+    let mut file = new_file(path)?;
+    write_all(&mut file, path, bytes, &vec![0; CALL_BYTES])?;
+    file.sync_all().map_err(Error::io("sync", path))?;
+    file.seek(SeekFrom::Start(0)).map_err(Error::io("seek in", path))?;
+    Ok(file)
 }
 
 /// Writes `block` over and over, until there are so many bytes.

@@ -65,7 +65,15 @@ fn peers_of(rows: &[CommitRow], ours: &CommitRow) -> Vec<&'static str> {
 fn limit(report: &Report, row: &CommitRow) -> Option<f64> {
     let group = row.run.sync_group();
     let syncs = report.limit(&group.preallocated()).filter(|_| row.run.settings.durable)?;
-    Some(syncs * as_f64(group.events))
+    Some(syncs * as_f64(group.events()))
+}
+
+/// Events a second if as many threads did nothing but hand over batches, and be woken when they are
+/// on the disk.
+fn bare_group_commit(report: &Report, row: &CommitRow) -> Option<f64> {
+    let group = row.run.sync_group();
+    let batches = report.limit(&group.group_commit()).filter(|_| row.run.settings.durable)?;
+    Some(batches * as_f64(group.batch_events))
 }
 
 fn told(row: &CommitRow, limit: Option<f64>) -> Row {
@@ -131,10 +139,11 @@ fn beside_peers(report: &Report, rows: &[CommitRow], ours: &CommitRow) -> String
     if !peers.is_empty() {
         parts.extend([format!("{} {rate}", ratios(rate)), format!("{} cpu", ratios(CPU))]);
     }
-    if let Some(limit) = limit(report, ours) {
-        let reached = report.median_of(ours.run.engine.name(), &case, RATE).unwrap_or(0.0);
-        parts.push(format!("{:.2} of the machine's fdatasync limit", reached / limit));
-    }
+    let reached = report.median_of(ours.run.engine.name(), &case, RATE).unwrap_or(0.0);
+    let of =
+        |limit: Option<f64>, name| limit.map(|limit| format!("{:.2} of {name}", reached / limit));
+    parts.extend(of(limit(report, ours), "the machine's fdatasync limit"));
+    parts.extend(of(bare_group_commit(report, ours), "a bare group commit"));
     parts.push("results correct".to_owned());
     format!("commit {how} {case}: {}", parts.join("; "))
 }

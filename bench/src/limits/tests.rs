@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn every_limit_is_measured_as_often_as_was_asked_for_and_nothing_is_left() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let group = SyncGroup { events: 64, event_bytes: 200 };
+    let group = SyncGroup { writers: 8, batch_events: 8, event_bytes: 200 };
     let options = LimitOptions {
         groups: vec![group],
         file_bytes: 3 * 1024 * 1024 + 1,
@@ -18,6 +18,7 @@ fn every_limit_is_measured_as_often_as_was_asked_for_and_nothing_is_left() {
         [
             &growing,
             &preallocated,
+            &group.group_commit(),
             LIMIT_WRITE,
             LIMIT_READ,
             LIMIT_READ_CACHED,
@@ -26,6 +27,7 @@ fn every_limit_is_measured_as_often_as_was_asked_for_and_nothing_is_left() {
             LIMIT_COPY
         ]
     );
+    assert_eq!(group.group_commit(), "bare group commit, 8 threads of 8 × 200 B");
     assert_eq!(growing, "fdatasync, 64 × 200 B, growing file");
     assert!(figures.iter().all(|figure| figure.runs.len() == 2 && figure.min() > 0.0));
     let rate = |name| figures.iter().find(|it| it.name == name).map(Figure::median);
@@ -42,6 +44,7 @@ fn a_directory_that_is_not_there_is_named() {
 
 #[test]
 fn large_groups_are_synced_less_often() {
-    let syncs = |events, event_bytes| SyncGroup { events, event_bytes }.syncs();
+    let syncs =
+        |batch_events, event_bytes| SyncGroup { writers: 1, batch_events, event_bytes }.syncs();
     assert_eq!((syncs(1, 200), syncs(6_400, 200), syncs(1, 1 << 30)), (100, 52, 8));
 }

@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &CommitArgs) -> Result<()> {
 fn groups(runs: &[CommitRun]) -> Vec<SyncGroup> {
     let durable = runs.iter().filter(|run| run.settings.durable);
     let mut groups: Vec<_> = durable.map(CommitRun::sync_group).collect();
-    groups.sort_unstable_by_key(|group| group.events);
+    groups.sort_unstable_by_key(|group| (group.events(), group.writers));
     groups.dedup();
     groups
 }
