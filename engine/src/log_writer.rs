@@ -8,7 +8,8 @@
 //!
 //! The log writer's thread carries requests out. A caller that waits for its commit anyway does so
 //! itself if nobody else does, with what other callers have handed over: to wake a thread and be
-//! woken by it takes longer than to sync a file.
+//! woken by it takes longer than to sync a file. Many callers with small writes leave it to the
+//! thread, which is awake then.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
@@ -34,7 +35,7 @@ mod showing;
 mod writer;
 
 use group::Group;
-use showing::{AppliedGroup, Showing};
+use showing::{AppliedGroup, Showing, Turn};
 use writer::Writer;
 
 /// Requests that wait; a full queue holds callers back.
@@ -159,11 +160,12 @@ impl LogWriter {
             stopping: AtomicBool::new(false),
             health: Arc::clone(&parts.health),
             present: Arc::clone(&parts.present),
-            showing: Showing::new(
+            showing: Arc::new(Showing::new(
                 Arc::clone(&view),
                 Arc::clone(&parts.present),
                 Arc::clone(&parts.health),
-            ),
+            )),
+            callers_write: AtomicBool::new(true),
             writer: Mutex::new(Writer::new(parts, Arc::clone(&view), queue)),
         });
         let (health, of_thread) = (Arc::clone(&desk.health), Arc::clone(&desk));
@@ -197,8 +199,17 @@ pub(crate) struct LogDesk {
     stopping: AtomicBool,
     health: Arc<Health>,
     present: Arc<Present>,
-    showing: Showing,
+    showing: Arc<Showing>,
+    /// Whether the last group was one that callers had better write themselves.
+    callers_write: AtomicBool,
     writer: Mutex<Writer>,
+}
+
+/// A group that was written, and is to be applied.
+struct WrittenGroup {
+    turn: Turn,
+    batches: Vec<CommittedBatch>,
+    to_show: AppliedGroup,
 }
 
 impl std::fmt::Debug for LogDesk {
@@ -238,11 +249,15 @@ impl LogDesk {
     }
 
     /// Hands a request over, for a caller that waits for its answer: if nobody is writing, the
-    /// caller carries it out itself.
+    /// caller carries it out itself. But where groups are of many small writes, it leaves them to
+    /// the thread: between two callers that write, one has to be woken while nothing goes on.
     pub(crate) fn carry_out(&self, request: Request) {
         let _wake = WakeOnPanic(self);
         if self.requests.send(request).is_err() {
             return;
+        }
+        if !self.callers_write.load(Ordering::Relaxed) {
+            return self.wake();
         }
         match self.writer.try_lock() {
             Ok(writer) => {
@@ -300,6 +315,7 @@ impl LogDesk {
                 let mut group = Group::default();
                 group.push(batch, timestamp, durability, reply);
                 writer.fill(&mut group);
+                self.callers_write.store(group.is_for_callers(), Ordering::Relaxed);
                 self.commit_group(writer, group);
             }
             Some(other) => {
@@ -311,23 +327,32 @@ impl LogDesk {
         true
     }
 
-    /// Numbers, stamps, writes, syncs and applies the writes of a group, then answers them.
+    /// Numbers, stamps, writes and syncs the writes of a group, and has them applied, shown and
+    /// answered.
     fn commit_group(&self, mut writer: MutexGuard<'_, Writer>, group: Group) {
         let _halt = HaltOnPanic::new("that wrote the log", &self.health);
         let was_empty = writer.roll_due().is_none();
         let synced = group.synced;
-        let (mut batches, replies) = writer.admit_all(group);
-        if batches.is_empty() {
+        let (batches, replies) = writer.admit_all(group);
+        let Some(last) = batches.last().map(|committed| committed.commit.seq) else {
             return self.release(writer);
-        }
+        };
         match writer.append(&batches, synced) {
             Ok(segments) => {
                 if was_empty {
                     // The thread has to know by when the segment is to be rolled.
                     self.wake();
                 }
-                let last = batches.last().expect("it is not empty").commit.seq;
-                self.apply(writer, &mut batches, AppliedGroup { last, segments, replies });
+                let to_show = AppliedGroup { last, segments, replies };
+                let turn = self.showing.turn();
+                let group = WrittenGroup { turn, batches, to_show };
+                match writer.has_aftermath() {
+                    true => self.apply_with_aftermath(writer, group),
+                    false => {
+                        self.release(writer);
+                        self.apply(group);
+                    }
+                }
             }
             Err(_) => {
                 self.release(writer);
@@ -338,33 +363,23 @@ impl LogDesk {
         }
     }
 
-    /// Applies commits that were written, while the next ones are written, and has them shown and
-    /// answered when their turn comes.
-    fn apply(
-        &self,
-        writer: MutexGuard<'_, Writer>,
-        batches: &mut [CommittedBatch],
-        group: AppliedGroup,
-    ) {
-        let turn = self.showing.turn();
-        // What follows some commits is to be done between them and the next ones.
-        let mut held = match writer.has_aftermath() {
-            true => Some(writer),
-            false => {
-                self.release(writer);
-                None
-            }
-        };
+    /// Applies commits, and has them shown and answered when their turn comes.
+    fn apply(&self, group: WrittenGroup) {
+        let WrittenGroup { turn, mut batches, to_show } = group;
         // It is let go before the turn: nobody shows what was left half done.
         let halt = HaltOnPanic::new("that applied commits", &self.health);
-        self.present.apply(batches);
+        self.present.apply(&mut batches);
         drop(halt);
-        turn.end(group);
-        if let Some(writer) = &mut held {
-            self.showing.catch_up();
-            let _ = writer.do_aftermath();
-        }
-        held.into_iter().for_each(|writer| self.release(writer));
+        turn.end(to_show);
+    }
+
+    /// Does what follows from some commits between them and the next ones.
+    fn apply_with_aftermath(&self, mut writer: MutexGuard<'_, Writer>, group: WrittenGroup) {
+        self.apply(group);
+        self.showing.catch_up();
+        // If it fails, the database halts, and says so from here on.
+        let _ = writer.do_aftermath();
+        self.release(writer);
     }
 
     /// Lets the next one write.

@@ -11,6 +11,11 @@ const GROUP_BYTES: u64 = 8 * 1024 * 1024;
 /// Most writes in a group.
 const GROUP_WRITES_MAX: usize = 1024;
 
+/// Events of a write from which on it takes longer to apply it than to wake somebody.
+const LARGE_WRITE_EVENTS: usize = 16;
+/// Up to so many small writes in a group, a caller has written them before the thread is awake.
+const FEW_WRITES: usize = 2;
+
 /// One write of a group.
 pub(super) struct Write {
     pub(super) batch: Batch,
@@ -25,6 +30,7 @@ pub(super) struct Group {
     /// Whether one of them wants to be on stable storage before it is answered.
     pub(super) synced: bool,
     bytes: u64,
+    events: usize,
 }
 
 impl Group {
@@ -37,7 +43,14 @@ impl Group {
     ) {
         self.synced |= durability == Durability::Synced;
         self.bytes += batch.events.iter().map(event_bytes).sum::<u64>();
+        self.events += batch.events.len();
         self.writes.push(Write { batch, timestamp, reply });
+    }
+
+    /// Whether callers had better write such groups themselves: there are few writes, or they are
+    /// so large that somebody is worth waking who writes the next ones meanwhile.
+    pub(super) fn is_for_callers(&self) -> bool {
+        self.writes.len() <= FEW_WRITES || self.events >= self.writes.len() * LARGE_WRITE_EVENTS
     }
 
     /// Takes the writes that wait already; returns the request that ended the group, if one did.

@@ -53,8 +53,8 @@ pub(super) struct AppliedGroup {
 
 /// The place of a group that was written. One that is dropped gives the group up, and with it the
 /// way its answers would take: the database has halted then.
-pub(super) struct Turn<'a> {
-    showing: &'a Showing,
+pub(super) struct Turn {
+    showing: Arc<Showing>,
     number: u64,
     has_ended: bool,
 }
@@ -67,11 +67,11 @@ impl Showing {
 
     /// The turn of the group that was just written; whoever calls this still holds the writer, so
     /// turns are given in the order of the log.
-    pub(super) fn turn(&self) -> Turn<'_> {
+    pub(super) fn turn(self: &Arc<Self>) -> Turn {
         let mut turns = self.lock();
         let number = turns.given;
         turns.given += 1;
-        Turn { showing: self, number, has_ended: false }
+        Turn { showing: Arc::clone(self), number, has_ended: false }
     }
 
     /// Waits until every group is shown that was written. Whoever calls this holds the writer, so
@@ -117,7 +117,7 @@ impl Showing {
     }
 }
 
-impl Turn<'_> {
+impl Turn {
     /// The group is applied: it is shown once all before it are.
     pub(super) fn end(mut self, group: AppliedGroup) {
         self.has_ended = true;
@@ -125,7 +125,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         if !self.has_ended {
             self.showing.end(self.number, None);

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::present::TreeResources;
 
 /// What shows groups of commits of an empty log, in a directory that is kept as long.
-fn showing() -> (Showing, tempfile::TempDir) {
+fn showing() -> (Arc<Showing>, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (fs, options) = (Arc::new(OsFs), LocalLogOptions::default());
     let id = DatabaseId::random();
@@ -18,7 +18,7 @@ fn showing() -> (Showing, tempfile::TempDir) {
     let (log, _) = opened.expect("it is new");
     let view = Arc::new(LogView::new(&log, Arc::default()));
     let present = Present::new(directory.path().to_path_buf(), TreeResources::new(1 << 20));
-    (Showing::new(view, Arc::new(present), Arc::default()), directory)
+    (Arc::new(Showing::new(view, Arc::new(present), Arc::default())), directory)
 }
 
 /// A group of one commit, and where its answer comes.
