@@ -10,9 +10,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
-use foldback_log_tier::Result;
 use foldback_log_tier::history::HistoryTail;
 use foldback_log_tier::manifest::HistoryEntry;
+use foldback_log_tier::{Error, Result};
 use tokio::sync::Notify;
 
 use crate::fetch_layout::RunLimits;
@@ -175,6 +175,22 @@ impl Fetching {
         }
     }
 
+    /// Takes what a request has brought.
+    fn come(&self, step: &Step, loaded: Result<Loaded>) {
+        let mut state = self.state();
+        state.under_way -= 1;
+        let file = &mut state.files[step.file];
+        let bytes = file.come(step.request, loaded);
+        let steps: Vec<_> = match step.request {
+            Request::Open => file.steps(step.file).collect(),
+            Request::Run(_) => Vec::new(),
+        };
+        state.ahead_bytes -= bytes;
+        state.steps.extend(steps);
+        drop(state);
+        self.came.notify_waiters();
+    }
+
     /// Makes a request.
     fn begin(self: &Arc<Self>, state: &mut FetchState, step: Step) {
         state.steps.remove(&step);
@@ -183,11 +199,31 @@ impl Fetching {
         state.ahead_bytes += range.end - range.start;
         let entry = Arc::clone(&state.files[step.file].entry);
         self.meter.note(range.end - range.start);
-        let (history, fetching) = (Arc::clone(&self.history), Arc::downgrade(self));
+        let history = Arc::clone(&self.history);
+        let mut coming = Coming { fetching: Arc::downgrade(self), step, loaded: None };
         tokio::spawn(async move {
-            let loaded = load(&history, &entry, range, step.request).await;
-            come(&fetching, &step, loaded);
+            coming.loaded = Some(load(&history, &entry, range, coming.step.request).await);
+            let fetching = Weak::clone(&coming.fetching);
+            drop(coming);
+            if let Some(fetching) = fetching.upgrade() {
+                fetching.read_ahead(&mut fetching.state());
+            }
         });
+    }
+}
+
+/// Hands over what a request has brought, however it ends: merges wait for that.
+struct Coming {
+    fetching: Weak<Fetching>,
+    step: Step,
+    loaded: Option<Result<Loaded>>,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        let Some(fetching) = self.fetching.upgrade() else { return };
+        // It was dropped, or has died: the runtime ends, or there is a bug.
+        fetching.come(&self.step, self.loaded.take().unwrap_or(Err(Error::Interrupted)));
     }
 }
 
@@ -211,32 +247,21 @@ async fn load(
     Ok(Loaded { offset, bytes, tail })
 }
 
-/// Takes what a request has brought, unless nobody wants anything any more.
-fn come(fetching: &Weak<Fetching>, step: &Step, loaded: Result<Loaded>) {
-    let Some(fetching) = fetching.upgrade() else { return };
-    let mut state = fetching.state();
-    state.under_way -= 1;
-    let file = &mut state.files[step.file];
-    let bytes = file.come(step.request, loaded);
-    let steps: Vec<_> = match step.request {
-        Request::Open => file.steps(step.file).collect(),
-        Request::Run(_) => Vec::new(),
-    };
-    state.ahead_bytes -= bytes;
-    state.steps.extend(steps);
-    fetching.read_ahead(&mut state);
-    drop(state);
-    fetching.came.notify_waiters();
-}
-
 impl FetchState {
     /// Finds a row group, or what to do for it.
     fn look_up(&mut self, at: usize, index: u32) -> Lookup {
         let file = &mut self.files[at];
         let request = file.request_for(index);
+        let needs = |file: &mut FetchedFile| {
+            file.wait_for(request);
+            Lookup::Needs(file.step(at, request))
+        };
         match file.phase(request) {
-            Phase::ToCome => Lookup::Needs(file.step(at, request)),
-            Phase::UnderWay => Lookup::UnderWay,
+            Phase::ToCome => needs(file),
+            Phase::UnderWay => {
+                file.wait_for(request);
+                Lookup::UnderWay
+            }
             Phase::Here => match request {
                 Request::Open => unreachable!("a file that is open is looked for by its runs"),
                 Request::Run(run) => {
@@ -245,7 +270,10 @@ impl FetchState {
                 }
             },
             // Who asks again has it tried again.
-            Phase::Failed => Lookup::Here(Err(file.take_error(request))),
+            Phase::Failed => match file.take_error(request) {
+                Some(error) => Lookup::Here(Err(error)),
+                None => needs(file),
+            },
         }
     }
 }

@@ -35,7 +35,7 @@ mod showing;
 mod writer;
 
 use group::Group;
-use showing::{AppliedGroup, Showing, Turn};
+use showing::{Answers, AppliedGroup, Showing, Turn};
 use writer::Writer;
 
 /// Requests that wait; a full queue holds callers back.
@@ -350,7 +350,7 @@ impl LogDesk {
                     true => self.apply_with_aftermath(writer, group),
                     false => {
                         self.release(writer);
-                        self.apply(group);
+                        self.apply(group).give();
                     }
                 }
             }
@@ -363,23 +363,26 @@ impl LogDesk {
         }
     }
 
-    /// Applies commits, and has them shown and answered when their turn comes.
-    fn apply(&self, group: WrittenGroup) {
+    /// Applies commits, and has them shown when their turn comes.
+    fn apply(&self, group: WrittenGroup) -> Answers {
         let WrittenGroup { turn, mut batches, to_show } = group;
         // It is let go before the turn: nobody shows what was left half done.
         let halt = HaltOnPanic::new("that applied commits", &self.health);
         self.present.apply(&mut batches);
         drop(halt);
-        turn.end(to_show);
+        turn.end(to_show)
     }
 
     /// Does what follows from some commits between them and the next ones.
     fn apply_with_aftermath(&self, mut writer: MutexGuard<'_, Writer>, group: WrittenGroup) {
-        self.apply(group);
+        // It is let go before the writer is.
+        let _halt = HaltOnPanic::new("that wrote the log", &self.health);
+        let answers = self.apply(group);
         self.showing.catch_up();
         // If it fails, the database halts, and says so from here on.
         let _ = writer.do_aftermath();
         self.release(writer);
+        answers.give();
     }
 
     /// Lets the next one write.

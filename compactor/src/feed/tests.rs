@@ -75,8 +75,9 @@ fn a_run_that_cannot_be_read_is_an_error_after_the_rows_before_it() {
     use foldback_log_tier::remote::{Fault, StoreCall};
     let bucket = TestBucket::new();
     let file = Arc::new(bucket.put_delta((1, 1), &rows(80)));
-    // The tail and the first run are read, the second run is not.
-    bucket.store().script(StoreCall::Get, &[Fault::None, Fault::None, Fault::Busy]);
+    // The tail and the first run are read, and nothing after them, however often it is asked for.
+    let faults = [vec![Fault::None; 2], vec![Fault::Busy; 20]].concat();
+    bucket.store().script(StoreCall::Get, &faults);
     let reading = bucket.reading();
     let reads = all_rows(&file, (0..20).collect());
     let feed = reading.history.feed(reading.network, reads, FeedBudget::shared_by(1));

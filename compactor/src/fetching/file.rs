@@ -48,6 +48,8 @@ struct Fetch {
     range: Range<u64>,
     phase: Phase,
     error: Option<Error>,
+    /// Whether somebody has waited for it since it was asked for.
+    is_waited_for: bool,
 }
 
 /// Row groups that one request brings.
@@ -67,7 +69,7 @@ struct Run {
 
 impl Fetch {
     fn to_come(range: Range<u64>) -> Self {
-        Self { range, phase: Phase::ToCome, error: None }
+        Self { range, phase: Phase::ToCome, error: None, is_waited_for: false }
     }
 }
 
@@ -201,11 +203,18 @@ impl FetchedFile {
         FetchedGroup { tail, bytes }
     }
 
-    /// What a request has failed with; it is to be made again.
-    pub(super) fn take_error(&mut self, request: Request) -> Error {
+    /// Notes that somebody waits for what a request brings.
+    pub(super) fn wait_for(&mut self, request: Request) {
+        self.fetch_mut(request).is_waited_for = true;
+    }
+
+    /// What a request has failed with, if somebody has waited for it: what failed while it was read
+    /// ahead, perhaps long ago, is of no interest. It is to be made again.
+    pub(super) fn take_error(&mut self, request: Request) -> Option<Error> {
         let fetch = self.fetch_mut(request);
         fetch.phase = Phase::ToCome;
-        fetch.error.take().expect("it has failed")
+        let error = fetch.error.take();
+        std::mem::take(&mut fetch.is_waited_for).then_some(error).flatten()
     }
 
     fn position(&self, index: u32) -> usize {

@@ -132,17 +132,19 @@ impl Sealing {
     fn write_base(&self, table: TableId) -> Result<()> {
         let BackgroundParts { tools, present, to_writer, .. } = &self.parts;
         let view = present.view();
-        // Opened at once: from here on the rows are kept, whatever is flushed meanwhile.
-        let rows = view.range(table, &KeyRange::all())?;
+        // Opened at once: from here on the rows are kept, whatever is flushed meanwhile, and the
+        // view holds nothing back any more.
+        let (seq, rows) = (view.seq(), view.range(table, &KeyRange::all())?);
+        drop(view);
         let (reply, answer) = oneshot::channel();
         to_writer.send(Request::Roll { reply });
         foldback_compactor::wait_for(answer).unwrap_or(Err(Error::Closed))?;
         self.seal_what_is_there()?;
-        if tools.publisher.newest().sealed.seq < view.seq() {
+        if tools.publisher.newest().sealed.seq < seq {
             // The database is being closed; the base is written after the next opening.
             return Err(TierError::Interrupted.into());
         }
-        let commit = self.commit(view.seq())?;
+        let commit = self.commit(seq)?;
         let making = tools.making();
         let _lease = tools.lease(making.born, "writing a first base")?;
         let identity = BaseIdentity { table, keys: KeyRange::all(), at: commit };

@@ -9,6 +9,7 @@ use foldback_log_tier::local_log::SegmentInfo;
 use foldback_log_tier::{Commit, Seq};
 
 use super::{LogView, Reply};
+use crate::Result;
 use crate::health::Health;
 use crate::present::Present;
 
@@ -51,8 +52,24 @@ pub(super) struct AppliedGroup {
     pub(super) replies: Vec<(Reply<Commit>, Commit)>,
 }
 
+/// What a writer is told, and where.
+type Answer = (Reply<Commit>, Result<Commit>);
+
+/// The answers of groups that were shown. They are given when no lock is held: whoever hears one
+/// may commit again at once.
+#[must_use = "writers wait for their answers"]
+pub(super) struct Answers(Vec<Answer>);
+
+impl Answers {
+    pub(super) fn give(self) {
+        for (reply, answer) in self.0 {
+            let _ = reply.send(answer);
+        }
+    }
+}
+
 /// The place of a group that was written. One that is dropped gives the group up, and with it the
-/// way its answers would take: the database has halted then.
+/// way its answers would take: the database halts then.
 pub(super) struct Turn {
     showing: Arc<Showing>,
     number: u64,
@@ -83,25 +100,22 @@ impl Showing {
         }
     }
 
-    fn end(&self, number: u64, group: Option<AppliedGroup>) {
+    fn end(&self, number: u64, group: Option<AppliedGroup>) -> Answers {
         let mut turns = self.lock();
         turns.ended.insert(number, group);
         let mut shown = Vec::new();
         while let Some(group) = turns.take_next() {
-            shown.extend(group.map(|group| self.show(group)));
+            shown.extend(group.into_iter().flat_map(|group| self.show(group)));
         }
         if turns.shown == turns.given {
             self.caught_up.notify_all();
         }
-        drop(turns);
-        for (reply, answer) in shown.into_iter().flatten() {
-            let _ = reply.send(answer);
-        }
+        Answers(shown)
     }
 
     /// Shows a group, unless one before it was given up, which has halted the database; gives what
     /// is to be answered.
-    fn show(&self, group: AppliedGroup) -> Vec<(Reply<Commit>, crate::Result<Commit>)> {
+    fn show(&self, group: AppliedGroup) -> Vec<Answer> {
         let is_shown = self.health.halted().is_none();
         if is_shown {
             self.present.publish(group.last);
@@ -118,17 +132,21 @@ impl Showing {
 }
 
 impl Turn {
-    /// The group is applied: it is shown once all before it are.
-    pub(super) fn end(mut self, group: AppliedGroup) {
+    /// The group is applied: it is shown once all before it are, now or by whoever applies those.
+    pub(super) fn end(mut self, group: AppliedGroup) -> Answers {
         self.has_ended = true;
-        self.showing.end(self.number, Some(group));
+        self.showing.end(self.number, Some(group))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.showing.end(self.number, None);
+            // Whoever has died may have been dying before, which nobody was told of.
+            self.showing
+                .health
+                .halt("commits were not applied, which is a bug in Foldback".to_owned());
+            self.showing.end(self.number, None).give();
         }
     }
 }

@@ -86,7 +86,12 @@ pub(super) fn in_shares<E: Send>(events: &mut [E], threads: usize, act: impl Fn(
     });
 }
 
+/// Blocks are of one tree each: they go when that is flushed.
 fn apply_all(applications: &mut [Application<'_>]) {
+    applications.chunk_by_mut(|one, other| one.tree.id() == other.tree.id()).for_each(apply_to_one);
+}
+
+fn apply_to_one(applications: &mut [Application<'_>]) {
     let bytes = applications.iter().map(|it| {
         let value = it.event.change.value().map(|value| &**value);
         Packing::event_bytes(&it.event.key, value)

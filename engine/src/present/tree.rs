@@ -260,6 +260,7 @@ impl TableTree {
             let threshold = self.threshold(oldest_view);
             self.tree.flush(&lock, threshold).map_err(self.failed("flushed"))?;
         }
+        self.forget_structures()?;
         // A memtable that was sealed meanwhile keeps the older `sealed`: too low is safe.
         let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.has_sealed() {
@@ -268,6 +269,14 @@ impl TableTree {
         self.crowding_stays.store(false, Ordering::Release);
         self.compactions_due.fetch_add(1, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Has the crate forget what the tree was made of before: it keeps that for readers of old
+    /// states while anything is kept for a view, memtables that were flushed included, and ours
+    /// read the newest structure whatever they read.
+    fn forget_structures(&self) -> Result<()> {
+        let mut structures = self.tree.get_version_history_lock();
+        structures.maintenance(&self.directory, SEQNO_BASE).map_err(self.failed("flushed"))
     }
 
     /// Returns once no compaction can choose a file that is flushed after this: what it may drop
@@ -447,3 +456,6 @@ pub(super) fn store_key(key: &[u8], out: &mut impl BufMut) {
 fn read_seqno(seq: Seq) -> u64 {
     SEQNO_BASE + seq.0 + 1
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ fn a_group_that_is_applied_early_is_shown_after_those_before_it() {
     let mut ends: Vec<_> = turns.into_iter().zip(groups).collect();
     let mut end = |at: usize| {
         let (turn, group) = ends.remove(at);
-        turn.end(group);
+        turn.end(group).give();
         (showing.present.visible(), showing.view.tip().seq)
     };
     assert_eq!(end(1), (Seq(0), Seq(0)), "the second waits for the first");
@@ -58,8 +58,7 @@ fn nothing_is_shown_after_a_group_that_was_given_up() {
     let (showing, _directory) = showing();
     let [first, second] = [showing.turn(), showing.turn()];
     let (group, mut answer) = group(&showing, 2);
-    second.end(group);
-    showing.health.halt("a thread died".to_owned());
+    second.end(group).give();
     drop(first);
     showing.catch_up();
     assert_eq!((showing.present.visible(), showing.view.tip().seq), (Seq(0), Seq(0)));
