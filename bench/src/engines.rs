@@ -123,6 +123,15 @@ pub trait Engine: Send + Sync {
     /// What the engine fails with.
     fn settle(&self) -> Result<()>;
 
+    /// As [`Self::settle`], and has also done what it does when nobody writes for a while.
+    ///
+    /// # Errors
+    ///
+    /// What the engine fails with.
+    fn rest(&self) -> Result<()> {
+        self.settle()
+    }
+
     /// Commits that were replayed when it was opened, where it tells.
     fn replayed_commits(&self) -> Option<u64> {
         None

@@ -25,6 +25,7 @@ mod view;
 
 pub(crate) use flusher::Flusher;
 pub(crate) use replaying::ReplayedEvents;
+use tree::Load;
 pub(crate) use tree::{TableTree, TreeResources};
 pub use view::{PresentView, Range, Row};
 
@@ -68,18 +69,19 @@ impl Signal {
         self.raised.notify_all();
     }
 
-    /// Returns once it has been raised more than `seen` times, or after a while: whoever waits must
-    /// look whether the thread that would raise it is still there.
-    pub(crate) fn wait_past(&self, seen: u64) {
+    /// Returns once it has been raised more than `seen` times, or, with false, after a second:
+    /// whoever waits must look whether the thread that would raise it is still there.
+    pub(crate) fn wait_past(&self, seen: u64) -> bool {
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         while *count <= seen {
             let (held, timeout) =
                 self.raised.wait_timeout(count, WAIT_MAX).unwrap_or_else(PoisonError::into_inner);
             count = held;
             if timeout.timed_out() {
-                return;
+                return false;
             }
         }
+        true
     }
 }
 
@@ -199,7 +201,12 @@ impl Present {
 
     /// Whether memtables wait to be flushed, or trees to be compacted for those that were.
     pub(crate) fn is_flushing(&self) -> bool {
-        self.trees().iter().any(|tree| tree.has_sealed() || tree.is_compaction_due())
+        self.trees().iter().any(|tree| tree.has_sealed() || tree.is_compaction_due(Load::Busy))
+    }
+
+    /// Whether trees would be compacted if nothing were flushed for a while.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.trees().iter().any(|tree| tree.is_compaction_due(Load::Idle))
     }
 
     /// A consistent view of all tables as of the last visible commit.

@@ -110,6 +110,14 @@ impl Engine for FoldbackEngine {
         }
     }
 
+    fn rest(&self) -> Result<()> {
+        self.settle()?;
+        while self.database.is_untidy() {
+            foldback::steady_wait(LOOK_AGAIN);
+        }
+        self.settle()
+    }
+
     fn replayed_commits(&self) -> Option<u64> {
         Some(self.database.opening().replayed_commits)
     }

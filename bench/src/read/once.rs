@@ -25,7 +25,7 @@ const LOAD_ROWS: usize = 1_000;
 pub fn load_once(run: &ReadRun) -> Result<()> {
     let engine = open(run)?;
     load(engine.as_ref(), run)?;
-    engine.settle()?;
+    engine.rest()?;
     engine.close()
 }
 

@@ -82,6 +82,13 @@ impl Database {
         self.inner.present.is_flushing()
     }
 
+    /// Whether something is left to compact, so that reads look into fewer files, which waits until
+    /// nothing was flushed for a second.
+    #[must_use]
+    pub fn is_untidy(&self) -> bool {
+        self.inner.present.is_untidy()
+    }
+
     /// What the bucket holds: the newest manifest.
     #[must_use]
     pub fn manifest(&self) -> Arc<Manifest> {

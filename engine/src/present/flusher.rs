@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use super::tree::Load;
 use super::{Present, TableTree, closing};
 use crate::Result;
 use crate::health::Health;
@@ -25,20 +26,20 @@ struct FlusherParts {
     stopped: Arc<AtomicBool>,
 }
 
-/// What one of the threads does for a tree that is due.
+/// What one of the threads does for a tree that is due; there is more where nobody writes much.
 struct Work {
-    is_due: fn(&TableTree) -> bool,
-    act: fn(&TableTree, &Present) -> Result<()>,
+    is_due: fn(&TableTree, Load) -> bool,
+    act: fn(&TableTree, &Present, Load) -> Result<()>,
 }
 
 const FLUSH: Work = Work {
-    is_due: TableTree::has_sealed,
-    act: |tree, present| tree.flush_sealed(|| present.oldest_view()),
+    is_due: |tree, _| tree.has_sealed(),
+    act: |tree, present, _| tree.flush_sealed(|| present.oldest_view()),
 };
 /// As often as it was flushed; what the last process has left over, once.
 const COMPACT: Work = Work {
     is_due: TableTree::is_compaction_due,
-    act: |tree, present| tree.compact(|| present.oldest_view()),
+    act: |tree, present, load| tree.compact(load, || present.oldest_view()),
 };
 
 impl Flusher {
@@ -73,16 +74,17 @@ impl Drop for Flusher {
 impl FlusherParts {
     fn run(&self, work: &Work) {
         let Self { present, health, stopped } = self;
+        let mut load = Load::Busy;
         while !stopped.load(Ordering::Acquire) {
             let seen = present.flushing.count();
             let mut due = present.trees();
-            due.retain(|tree| (work.is_due)(tree));
+            due.retain(|tree| (work.is_due)(tree, load));
             if due.is_empty() {
-                present.flushing.wait_past(seen);
+                load = load_of(present.flushing.wait_past(seen));
                 continue;
             }
             let mut due = due.iter().take_while(|_| !stopped.load(Ordering::Acquire));
-            let done = due.try_for_each(|tree| (work.act)(tree, present));
+            let done = due.try_for_each(|tree| (work.act)(tree, present, load));
             if let Err(error) = &done {
                 health.halt(error.to_string());
             }
@@ -92,5 +94,13 @@ impl FlusherParts {
                 return;
             }
         }
+    }
+}
+
+/// What it says of the load whether something was raised within a second.
+const fn load_of(was_raised: bool) -> Load {
+    match was_raised {
+        true => Load::Busy,
+        false => Load::Idle,
     }
 }

@@ -37,6 +37,12 @@ const OPEN_FILES_MAX: usize = 512;
 /// Flushed files that are compacted together: with fewer, what lies below them is rewritten more
 /// often.
 const FLUSHED_FILES_COMPACTED: u8 = 8;
+/// The same once nothing was flushed for a while: each is one more place for reads to look into.
+const FLUSHED_FILES_COMPACTED_IDLE: u8 = 4;
+/// The same of a tree of so few bytes that it costs next to nothing to rewrite it.
+const FLUSHED_FILES_COMPACTED_SMALL: u8 = 2;
+/// Most bytes of such a tree.
+const SMALL_TREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Flushed files that may wait to be compacted; with more of them, writers wait.
 const FLUSHED_FILES_MAX: usize = 16;
 /// Files that compaction aims at.
@@ -96,6 +102,15 @@ struct Unflushed {
     sealed: Option<Seq>,
     /// The commit at which the memtable that was sealed last ends.
     reaches: Seq,
+}
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Memtables are flushed, or were just now.
+    Busy,
+    /// None was flushed for a second.
+    Idle,
 }
 
 /// While a compaction goes on, however it ends.
@@ -244,7 +259,7 @@ impl TableTree {
     /// Writes the sealed memtable to disk, and compacts.
     pub(crate) fn flush(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
         self.flush_sealed(&oldest_view)?;
-        self.compact(oldest_view)
+        self.compact(Load::Busy, oldest_view)
     }
 
     /// Writes the sealed memtable to disk. What was superseded is dropped on the way, unless a view
@@ -289,32 +304,53 @@ impl TableTree {
     }
 
     /// Compacts what is on disk where that is due, and drops what was superseded as a flush does.
-    pub(crate) fn compact(&self, oldest_view: impl Fn() -> Seq) -> Result<()> {
+    pub(super) fn compact(&self, load: Load, oldest_view: impl Fn() -> Seq) -> Result<()> {
+        let compacted_at = self.compacted_at(load);
         let strategy = lsm_tree::compaction::Leveled::default()
             .with_table_target_size(TABLE_BYTES_TARGET)
-            .with_l0_threshold(FLUSHED_FILES_COMPACTED);
-        let files = self.tree.l0_run_count();
+            .with_l0_threshold(compacted_at);
+        let files = self.flushed_files();
         {
             let _choosing = Choosing::begin(&self.choosing);
             let threshold = self.threshold(oldest_view);
             self.tree.compact(Arc::new(strategy), threshold).map_err(self.failed("compacted"))?;
         }
         // It may have had another level to compact, or nothing that it could.
-        self.crowding_stays.store(self.tree.l0_run_count() >= files, Ordering::Release);
+        let was_worth_it = files < usize::from(compacted_at) || self.flushed_files() < files;
+        self.crowding_stays.store(!was_worth_it, Ordering::Release);
         let less = |due: u64| due.checked_sub(1);
         let _ = self.compactions_due.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
         Ok(())
     }
 
-    /// Whether it was flushed more often than it was compacted, or writers wait for that.
-    pub(crate) fn is_compaction_due(&self) -> bool {
-        self.compactions_due.load(Ordering::Acquire) > 0 || self.is_crowded()
+    /// How many flushed files are compacted together.
+    fn compacted_at(&self, load: Load) -> u8 {
+        match load {
+            Load::Busy => FLUSHED_FILES_COMPACTED,
+            Load::Idle if self.tree.disk_space() <= SMALL_TREE_BYTES => {
+                FLUSHED_FILES_COMPACTED_SMALL
+            }
+            Load::Idle => FLUSHED_FILES_COMPACTED_IDLE,
+        }
+    }
+
+    /// Whether it was flushed more often than it was compacted, or writers wait for that, or reads
+    /// would be the better for it and nobody writes much.
+    pub(super) fn is_compaction_due(&self, load: Load) -> bool {
+        let is_untidy = load == Load::Idle
+            && self.flushed_files() >= usize::from(self.compacted_at(load))
+            && !self.crowding_stays.load(Ordering::Acquire);
+        self.compactions_due.load(Ordering::Acquire) > 0 || self.is_crowded() || is_untidy
     }
 
     /// Whether so many flushed files wait to be compacted that reads would suffer from more.
     pub(crate) fn is_crowded(&self) -> bool {
-        !self.crowding_stays.load(Ordering::Acquire)
-            && self.tree.l0_run_count() >= FLUSHED_FILES_MAX
+        !self.crowding_stays.load(Ordering::Acquire) && self.flushed_files() >= FLUSHED_FILES_MAX
+    }
+
+    /// Files that were flushed and not compacted: a read may look into each.
+    pub(super) fn flushed_files(&self) -> usize {
+        self.tree.l0_run_count()
     }
 
     /// Below which number what was superseded may be dropped.
