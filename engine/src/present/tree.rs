@@ -337,8 +337,11 @@ impl TableTree {
     /// Whether it was flushed more often than it was compacted, or writers wait for that, or reads
     /// would be the better for it and nobody writes much.
     pub(super) fn is_compaction_due(&self, load: Load) -> bool {
+        let files = self.flushed_files();
+        // To see how large a tree is takes longer than to see that it is tidy.
         let is_untidy = load == Load::Idle
-            && self.flushed_files() >= usize::from(self.compacted_at(load))
+            && files >= usize::from(FLUSHED_FILES_COMPACTED_SMALL)
+            && files >= usize::from(self.compacted_at(load))
             && !self.crowding_stays.load(Ordering::Acquire);
         self.compactions_due.load(Ordering::Acquire) > 0 || self.is_crowded() || is_untidy
     }

@@ -124,6 +124,77 @@ fn every_commit_gets_a_seq_of_its_own_and_shows_whole() {
     assert_eq!(rows(&database, "t"), before, "all of it is there after opening again");
 }
 
+/// Keys that each of the large batches of a thread writes anew.
+const WIDE_KEYS: u64 = 40;
+
+fn wide_key(thread: u64, number: u64) -> Vec<u8> {
+    format!("{number:02}/{thread}").into_bytes()
+}
+
+/// The round that a view shows of a thread's keys, which is one and the same.
+fn round_of(database: &Database, table: TableId, thread: u64) -> Option<u64> {
+    let view = database.view();
+    let mut rounds = (0..WIDE_KEYS).map(|number| {
+        let found = view.get(table, &wide_key(thread, number)).expect("it can be read");
+        found.map(|value| u64::from_be_bytes(value[..8].try_into().expect("it is long enough")))
+    });
+    let first = rounds.next().expect("there are keys");
+    assert!(rounds.all(|round| round == first), "a batch of thread {thread} shows in part");
+    first
+}
+
+#[test]
+fn large_batches_of_several_callers_show_whole_and_in_order() {
+    let directory = fast_directory();
+    let database = open(directory.path());
+    let table = database.create_table("t").expect("there is none").id();
+    let ended = AtomicBool::new(false);
+    // So large that callers write them themselves, and apply one group beside the other.
+    let write = |thread: u64| {
+        for round in 0..ROUNDS {
+            let mut batch = WriteBatch::new();
+            for number in 0..WIDE_KEYS {
+                batch.put(table, wide_key(thread, number), [round.to_be_bytes(); 20].concat());
+            }
+            let durability = round.is_multiple_of(2).then_some(Durability::Synced);
+            let options = WriteOptions { durability, ..WriteOptions::default() };
+            database.commit(batch, options).expect("it commits");
+            assert_eq!(round_of(&database, table, thread), Some(round), "its own is shown");
+        }
+    };
+    let watch = || {
+        let mut seen = vec![None; usize::try_from(THREADS).expect("few")];
+        while !ended.load(Ordering::Acquire) {
+            for (thread, seen) in (0..).zip(&mut seen) {
+                let round = round_of(&database, table, thread);
+                assert!(round >= *seen, "thread {thread} went back to {round:?} from {seen:?}");
+                *seen = round;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(watch);
+        let writers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                scope.spawn({
+                    let write = &write;
+                    move || write(thread)
+                })
+            })
+            .collect();
+        let written: Vec<_> = writers.into_iter().map(|writer| writer.join().is_ok()).collect();
+        ended.store(true, Ordering::Release);
+        watcher.join().expect("it has not failed");
+        assert!(written.iter().all(|written| *written));
+    });
+    drop(database);
+    let database = open(directory.path());
+    let table = database.table("t").expect("it is there").id();
+    for thread in 0..THREADS {
+        assert_eq!(round_of(&database, table, thread), Some(ROUNDS - 1), "after opening again");
+    }
+}
+
 #[test]
 fn a_commit_of_a_dropped_table_is_refused_and_changes_nothing() {
     let directory = fast_directory();
